@@ -1,0 +1,81 @@
+//! Activations: a scalar function g applied to every unit, h = g(a). [`Pointwise`] makes one a layer.
+
+use std::fmt::Debug;
+
+use layerwise_tensor::{Scalar, elementwise};
+
+use crate::init::Init;
+use crate::layer::{Backward, Forward, Layer, LayerKernel, Plan};
+use crate::shape::ShapeError;
+
+/// A scalar function applied to every unit.
+///
+/// Write one by giving its formula once, over any [`Scalar`]; `value` and `slope` carry `#[inline(always)]` and choose with
+/// [`Scalar::select`] (an `if` keeps the loop from being vectorised):
+///
+/// ```
+/// use layerwise_core::Activation;
+/// use layerwise_tensor::Scalar;
+///
+/// /// g(x) = x².
+/// #[derive(Clone, Copy, Debug)]
+/// struct Square;
+///
+/// impl Activation for Square {
+///     const NAME: &'static str = "square";
+///     const RANGE: (f64, f64) = (0.0, f64::INFINITY);
+///     #[inline(always)]
+///     fn value<S: Scalar>(&self, x: S) -> S {
+///         x * x
+///     }
+///     #[inline(always)]
+///     fn slope<S: Scalar>(&self, x: S, _y: S) -> S {
+///         x + x
+///     }
+/// }
+/// ```
+pub trait Activation: Clone + Debug + Send + Sync + 'static {
+    /// Its name in configurations and messages, in kebab case.
+    const NAME: &'static str;
+    /// Its own asymptotes (lower, upper), infinite where there is none: what saturation is measured against.
+    const RANGE: (f64, f64);
+    /// Where the derivative jumps; checked *at* these points. The declared slope there is what `slope` returns.
+    const KINKS: &'static [f64] = &[];
+    /// The initialization that keeps the signal alive through this activation.
+    const INIT: Init = Init::Glorot;
+
+    /// g(x).
+    fn value<S: Scalar>(&self, x: S) -> S;
+    /// g′(x), given y = g(x).
+    fn slope<S: Scalar>(&self, x: S, y: S) -> S;
+}
+
+/// An activation as a layer: y = g(x), dx = g′(x) dy, unit by unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Pointwise<A>(pub A);
+
+impl<A: Activation> Layer for Pointwise<A> {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+    fn plan(&self, d_in: usize) -> Result<Plan, ShapeError> {
+        Ok(Plan::new(d_in))
+    }
+    fn range(&self) -> Option<(f64, f64)> {
+        Some(A::RANGE)
+    }
+    fn init(&self) -> Option<Init> {
+        Some(A::INIT)
+    }
+}
+
+impl<S: Scalar, A: Activation> LayerKernel<S> for Pointwise<A> {
+    fn forward(&self, mut io: Forward<'_, S>) {
+        elementwise::map(io.y.data(), io.x.data(), |x| self.0.value(x));
+    }
+    fn backward(&self, io: Backward<'_, S>) {
+        if let Some(mut dx) = io.dx {
+            elementwise::map3(dx.data(), io.x.data(), io.y.data(), io.dy.data(), |x, y, dy| self.0.slope(x, y) * dy);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Layers: pure descriptions with a forward and a backward kernel over flat memory.
+//!
+//! Shapes: a batch is d × n, its columns are samples. For a dense layer a = W h + b 1ᵀ the backward pass is ∂L/∂W = δ hᵀ,
+//! ∂L/∂b = δ 1, ∂L/∂h = Wᵀ δ.
+
+use std::fmt::Debug;
+
+use layerwise_tensor::{Dual32, Dual64, Key, Mat, MatMut, Op, Scalar, Write, elementwise};
+
+use crate::init::Init;
+use crate::shape::ShapeError;
+
+/// What a layer is. It owns no numbers: parameters, activations and noise come from outside.
+///
+/// Implement [`LayerKernel`] once for every `S: Scalar`, and this.
+pub trait Layer:
+    LayerKernel<f32> + LayerKernel<f64> + LayerKernel<Dual32> + LayerKernel<Dual64> + Debug + Send + Sync
+{
+    /// Its name in configurations and messages, in kebab case.
+    fn name(&self) -> &'static str;
+    /// Output width, parameter blocks and scratch for an input of width `d_in`.
+    ///
+    /// Errors: every shape mistake is found here and nowhere later.
+    fn plan(&self, d_in: usize) -> Result<Plan, ShapeError>;
+    /// The asymptotes of its units, if it is an activation.
+    fn range(&self) -> Option<(f64, f64)> {
+        None
+    }
+    /// The initialization it wants for the weights that feed it, if it has a say.
+    fn init(&self) -> Option<Init> {
+        None
+    }
+}
+
+/// What a layer computes.
+pub trait LayerKernel<S: Scalar> {
+    /// Sets y (all of it, whatever it held) and the cache.
+    fn forward(&self, io: Forward<'_, S>);
+    /// Sets dx if asked for, and adds to the gradient through [`ParamsMut`].
+    fn backward(&self, io: Backward<'_, S>);
+}
+
+/// Whether a pass trains (noise on) or predicts (noise off).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Masks and noise are drawn.
+    Train,
+    /// The deterministic network.
+    Predict,
+}
+
+/// What a forward kernel sees.
+#[derive(Debug)]
+pub struct Forward<'a, S> {
+    /// Its parameters.
+    pub theta: Params<'a, S>,
+    /// Input, d_in × n.
+    pub x: Mat<'a, S>,
+    /// The earlier output that the plan asked for with [`Plan::skip`].
+    pub skip: Option<Mat<'a, S>>,
+    /// Output, d_out × n; to be set.
+    pub y: MatMut<'a, S>,
+    /// Scratch that backward will see, `cache` numbers a column.
+    pub cache: &'a mut [S],
+    /// Train or predict.
+    pub pass: Pass,
+    /// Names the random stream of this step and layer.
+    pub key: Key,
+}
+
+/// What a backward kernel sees.
+#[derive(Debug)]
+pub struct Backward<'a, S> {
+    /// Its parameters.
+    pub theta: Params<'a, S>,
+    /// Its gradient; to be added to.
+    pub dtheta: ParamsMut<'a, S>,
+    /// Input of the forward pass.
+    pub x: Mat<'a, S>,
+    /// Output of the forward pass.
+    pub y: Mat<'a, S>,
+    /// ∂L/∂y.
+    pub dy: Mat<'a, S>,
+    /// ∂L/∂x, to be set; `None` if nobody needs it.
+    pub dx: Option<MatMut<'a, S>>,
+    /// What forward left.
+    pub cache: &'a [S],
+    /// Train or predict.
+    pub pass: Pass,
+}
+
+/// Whether a block multiplies (weights) or shifts (biases); penalties fall on weights unless asked otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A multiplying parameter.
+    Weight,
+    /// A shifting parameter.
+    Bias,
+}
+
+/// One parameter matrix of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// Name within its layer, as `w`.
+    pub name: &'static str,
+    /// Rows; d_out for a weight matrix.
+    pub rows: usize,
+    /// Columns; d_in for a weight matrix.
+    pub cols: usize,
+    /// Weight or bias.
+    pub role: Role,
+    /// How it starts.
+    pub init: Init,
+    /// First number within the vector it lives in (set by whoever lays out θ).
+    pub offset: usize,
+}
+
+impl Block {
+    /// The numbers of the block.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.rows * self.cols
+    }
+}
+
+/// What a layer needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Output width.
+    pub d_out: usize,
+    /// Parameter blocks, in order.
+    pub blocks: Vec<Block>,
+    /// Scratch numbers a column.
+    pub cache: usize,
+    /// How many layers back a second input comes from: 1 is the layer's own input.
+    pub skip: Option<usize>,
+}
+
+impl Plan {
+    /// A layer without parameters.
+    pub fn new(d_out: usize) -> Plan {
+        Plan { d_out, blocks: Vec::new(), cache: 0, skip: None }
+    }
+
+    /// Adds a weight matrix.
+    pub fn weight(self, name: &'static str, rows: usize, cols: usize, init: Init) -> Plan {
+        self.block(Block { name, rows, cols, role: Role::Weight, init, offset: 0 })
+    }
+
+    /// Adds a bias vector, initially `value`.
+    pub fn bias(self, name: &'static str, rows: usize, value: f64) -> Plan {
+        self.block(Block { name, rows, cols: 1, role: Role::Bias, init: Init::Constant { value }, offset: 0 })
+    }
+
+    fn block(mut self, block: Block) -> Plan {
+        self.blocks.push(block);
+        self
+    }
+
+    /// Asks for scratch between forward and backward.
+    pub fn cache(self, per_column: usize) -> Plan {
+        Plan { cache: per_column, ..self }
+    }
+
+    /// Asks for the output of the layer `back` places before this one as a second input.
+    pub fn skip(self, back: usize) -> Plan {
+        Plan { skip: Some(back), ..self }
+    }
+}
+
+/// The parameters of one layer: windows onto θ.
+#[derive(Clone, Copy, Debug)]
+pub struct Params<'a, S> {
+    theta: &'a [S],
+    blocks: &'a [Block],
+}
+
+impl<'a, S: Scalar> Params<'a, S> {
+    /// The blocks of one layer within θ.
+    pub fn new(theta: &'a [S], blocks: &'a [Block]) -> Self {
+        Params { theta, blocks }
+    }
+
+    /// Block i as a matrix.
+    pub fn mat(&self, i: usize) -> Mat<'a, S> {
+        let block = &self.blocks[i];
+        Mat::new(&self.theta[block.range()], block.rows, block.cols)
+    }
+
+    /// Block i as a vector.
+    pub fn vec(&self, i: usize) -> &'a [S] {
+        &self.theta[self.blocks[i].range()]
+    }
+}
+
+/// The gradient as a layer sees it: the first writer of a block in a step sets it, later ones add. Nothing is zeroed up front.
+#[derive(Debug)]
+pub struct ParamsMut<'a, S> {
+    grad: &'a mut [S],
+    blocks: &'a [Block],
+    fresh: &'a mut [bool],
+}
+
+impl<'a, S: Scalar> ParamsMut<'a, S> {
+    /// The gradient of one layer's blocks; `fresh[i]` says that block i was not written yet in this step.
+    ///
+    /// Panics: unless there is one flag a block.
+    pub fn new(grad: &'a mut [S], blocks: &'a [Block], fresh: &'a mut [bool]) -> Self {
+        assert!(fresh.len() == blocks.len(), "params: {} blocks, {} flags", blocks.len(), fresh.len());
+        ParamsMut { grad, blocks, fresh }
+    }
+
+    fn write(&mut self, i: usize) -> Write {
+        if std::mem::replace(&mut self.fresh[i], false) { Write::Set } else { Write::Add }
+    }
+
+    /// Block i ← or += op(a) op(b).
+    pub fn add_product(&mut self, i: usize, a: Op<'_, S>, b: Op<'_, S>) {
+        let write = self.write(i);
+        let block = &self.blocks[i];
+        S::gemm(MatMut::new(&mut self.grad[block.range()], block.rows, block.cols), write, a, b);
+    }
+
+    /// Block i ← or += the sum of the columns of m.
+    pub fn add_columns(&mut self, i: usize, m: Mat<'_, S>) {
+        let write = self.write(i);
+        elementwise::sum_columns(write, &mut self.grad[self.blocks[i].range()], m);
+    }
+
+    /// Block i for any other way of adding; zeros if nobody wrote it yet.
+    pub fn mat(&mut self, i: usize) -> MatMut<'_, S> {
+        let write = self.write(i);
+        let block = &self.blocks[i];
+        let grad = &mut self.grad[block.range()];
+        if write == Write::Set {
+            grad.fill(S::ZERO);
+        }
+        MatMut::new(grad, block.rows, block.cols)
+    }
+}

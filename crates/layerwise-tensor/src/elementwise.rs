@@ -1,0 +1,241 @@
+//! Loops over slices, vectorised by run-time dispatch and split over the current team. The closures must be `#[inline]`-sized
+//! and branch-free ([`Scalar::select`]).
+
+use crate::gemm::Write;
+use crate::matrix::{Mat, MatMut};
+use crate::scalar::Scalar;
+use crate::simd::{self, Kernel};
+use crate::team;
+
+/// Below this many numbers a loop stays on one thread.
+const SERIAL: usize = 16 * 1024;
+
+/// Threads get ranges in multiples of this (cache lines, whole vectors).
+const GRAIN: usize = 64;
+
+fn parts(n: usize) -> usize {
+    if n < SERIAL { 1 } else { team::width() }
+}
+
+/// y\[i\] ← f(x\[i\]).
+///
+/// Panics: if the lengths differ.
+pub fn map<S: Scalar>(y: &mut [S], x: &[S], f: impl Fn(S) -> S + Copy + Sync) {
+    struct Map<'a, S, F>(&'a mut [S], &'a [S], F);
+    impl<S: Scalar, F: Fn(S) -> S> Kernel for Map<'_, S, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for (y, x) in self.0.iter_mut().zip(self.1) {
+                *y = (self.2)(*x);
+            }
+        }
+    }
+    assert!(y.len() == x.len(), "map: {} results from {} numbers", y.len(), x.len());
+    let n = y.len();
+    let out = team::Shared(y.as_mut_ptr());
+    team::split(n, GRAIN, parts(n), &|range| {
+        // SAFETY: the ranges are disjoint and within 0..n, and `y` is borrowed for the whole call.
+        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
+        simd::run(Map(y, &x[range], f));
+    });
+}
+
+/// o\[i\] ← f(a\[i\], b\[i\], c\[i\]).
+///
+/// Panics: if the lengths differ.
+pub fn map3<S: Scalar>(o: &mut [S], a: &[S], b: &[S], c: &[S], f: impl Fn(S, S, S) -> S + Copy + Sync) {
+    struct Map3<'a, S, F>(&'a mut [S], &'a [S], &'a [S], &'a [S], F);
+    impl<S: Scalar, F: Fn(S, S, S) -> S> Kernel for Map3<'_, S, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for (((o, a), b), c) in self.0.iter_mut().zip(self.1).zip(self.2).zip(self.3) {
+                *o = (self.4)(*a, *b, *c);
+            }
+        }
+    }
+    let n = o.len();
+    assert!(n == a.len() && n == b.len() && n == c.len(), "map3: lengths {n}, {}, {}, {}", a.len(), b.len(), c.len());
+    let out = team::Shared(o.as_mut_ptr());
+    team::split(n, GRAIN, parts(n), &|range| {
+        // SAFETY: as in `map`.
+        let o = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
+        simd::run(Map3(o, &a[range.clone()], &b[range.clone()], &c[range], f));
+    });
+}
+
+/// f(&mut a\[i\], b\[i\]).
+///
+/// Panics: if the lengths differ.
+pub fn zip<S: Scalar>(a: &mut [S], b: &[S], f: impl Fn(&mut S, S) + Copy + Sync) {
+    struct Zip<'a, S, F>(&'a mut [S], &'a [S], F);
+    impl<S: Scalar, F: Fn(&mut S, S)> Kernel for Zip<'_, S, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for (a, b) in self.0.iter_mut().zip(self.1) {
+                (self.2)(a, *b);
+            }
+        }
+    }
+    assert!(a.len() == b.len(), "zip: {} and {} numbers", a.len(), b.len());
+    let n = a.len();
+    let out = team::Shared(a.as_mut_ptr());
+    team::split(n, GRAIN, parts(n), &|range| {
+        // SAFETY: as in `map`.
+        let a = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
+        simd::run(Zip(a, &b[range], f));
+    });
+}
+
+/// f(&mut a\[i\]), on the calling thread: for chunks that are in cache.
+pub fn each<S: Scalar>(a: &mut [S], f: impl Fn(&mut S) + Copy) {
+    struct Each<'a, S, F>(&'a mut [S], F);
+    impl<S: Scalar, F: Fn(&mut S)> Kernel for Each<'_, S, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for a in self.0 {
+                (self.1)(a);
+            }
+        }
+    }
+    simd::run(Each(a, f));
+}
+
+/// f(&mut a\[i\], &mut b\[i\]), on the calling thread: an optimizer link with one state plane.
+///
+/// Panics: if the lengths differ.
+pub fn each2<S: Scalar>(a: &mut [S], b: &mut [S], f: impl Fn(&mut S, &mut S) + Copy) {
+    struct Each2<'a, S, F>(&'a mut [S], &'a mut [S], F);
+    impl<S: Scalar, F: Fn(&mut S, &mut S)> Kernel for Each2<'_, S, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for (a, b) in self.0.iter_mut().zip(self.1) {
+                (self.2)(a, b);
+            }
+        }
+    }
+    assert!(a.len() == b.len(), "each2: {} and {} numbers", a.len(), b.len());
+    simd::run(Each2(a, b, f));
+}
+
+/// f(&mut a\[i\], &mut b\[i\], &mut c\[i\]), on the calling thread: an optimizer link with two state planes.
+///
+/// Panics: if the lengths differ.
+pub fn each3<S: Scalar>(a: &mut [S], b: &mut [S], c: &mut [S], f: impl Fn(&mut S, &mut S, &mut S) + Copy) {
+    struct Each3<'a, S, F>(&'a mut [S], &'a mut [S], &'a mut [S], F);
+    impl<S: Scalar, F: Fn(&mut S, &mut S, &mut S)> Kernel for Each3<'_, S, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for ((a, b), c) in self.0.iter_mut().zip(self.1).zip(self.2) {
+                (self.3)(a, b, c);
+            }
+        }
+    }
+    assert!(a.len() == b.len() && a.len() == c.len(), "each3: {}, {} and {} numbers", a.len(), b.len(), c.len());
+    simd::run(Each3(a, b, c, f));
+}
+
+/// Adds b to every column of y.
+///
+/// Shapes: y is d × n, b has d numbers. Panics: if they do not fit.
+pub fn add_bias<S: Scalar>(y: &mut MatMut<'_, S>, b: &[S]) {
+    struct AddBias<'a, S>(&'a mut [S], &'a [S]);
+    impl<S: Scalar> Kernel for AddBias<'_, S> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            for column in self.0.chunks_exact_mut(self.1.len()) {
+                for (y, b) in column.iter_mut().zip(self.1) {
+                    *y += *b;
+                }
+            }
+        }
+    }
+    let (d, n) = (y.rows(), y.cols());
+    assert!(b.len() == d && d > 0, "add_bias: {d} rows, {} biases", b.len());
+    let out = team::Shared(y.data().as_mut_ptr());
+    team::split(n, 1, parts(n * d), &|columns| {
+        // SAFETY: disjoint ranges of columns of a window that is borrowed for the whole call.
+        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(columns.start * d), columns.len() * d) };
+        simd::run(AddBias(y, b));
+    });
+}
+
+/// acc\[i\] ← Σⱼ m\[i, j\], or acc\[i\] + Σⱼ m\[i, j\]; summed in the order of the columns.
+///
+/// Panics: if acc does not have as many numbers as m has rows.
+pub fn sum_columns<S: Scalar>(write: Write, acc: &mut [S], m: Mat<'_, S>) {
+    struct Sum<'a, S>(&'a mut [S], Mat<'a, S>, usize);
+    impl<S: Scalar> Kernel for Sum<'_, S> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            // 64 rows at a time stay in registers while all columns pass by.
+            let mut row = self.2;
+            for acc in self.0.chunks_mut(64) {
+                let mut sums = [S::ZERO; 64];
+                let sums = &mut sums[..acc.len()];
+                for column in self.1.columns() {
+                    for (sum, x) in sums.iter_mut().zip(&column[row..row + acc.len()]) {
+                        *sum += *x;
+                    }
+                }
+                for (acc, sum) in acc.iter_mut().zip(sums) {
+                    *acc += *sum;
+                }
+                row += acc.len();
+            }
+        }
+    }
+    assert!(acc.len() == m.rows(), "sum_columns: {} sums of {} rows", acc.len(), m.rows());
+    if write == Write::Set {
+        acc.fill(S::ZERO);
+    }
+    let d = acc.len();
+    let out = team::Shared(acc.as_mut_ptr());
+    team::split(d, GRAIN, parts(m.data().len()), &|rows| {
+        // SAFETY: as in `map`.
+        let acc = unsafe { std::slice::from_raw_parts_mut(out.get().add(rows.start), rows.len()) };
+        simd::run(Sum(acc, m, rows.start));
+    });
+}
+
+/// Calls `f(range, …)` for chunks of `size` that cover 0..n, over the current team; each chunk is one call, whatever the team.
+///
+/// This is the loop of an optimizer: `f` must touch only what belongs to its range, which the slices of [`Chunks`] enforce.
+pub fn chunks<S: Scalar>(n: usize, size: usize, planes: Chunks<'_, S>, f: impl Fn(usize, &mut [&mut [S]]) + Sync) {
+    let Chunks(planes) = planes;
+    assert!(planes.iter().all(|p| p.len() == n), "chunks: every plane should have {n} numbers");
+    assert!(planes.len() <= MAX_PLANES, "chunks: at most {MAX_PLANES} planes, got {}", planes.len());
+    let mut raw = [const { team::Shared(std::ptr::null_mut::<S>()) }; MAX_PLANES];
+    let count = planes.len();
+    for (raw, plane) in raw.iter_mut().zip(planes.iter_mut()) {
+        *raw = team::Shared(plane.as_mut_ptr());
+    }
+    let raw = &raw;
+    team::split(n, size, parts(n), &|range| {
+        let mut start = range.start;
+        while start < range.end {
+            let len = size.min(range.end - start);
+            let mut views: [&mut [S]; MAX_PLANES] = std::array::from_fn(|_| Default::default());
+            for (i, view) in views[..count].iter_mut().enumerate() {
+                // SAFETY: planes are distinct slices of n numbers, borrowed mutably for the whole call; ranges are disjoint.
+                *view = unsafe { std::slice::from_raw_parts_mut(raw[i].get().add(start), len) };
+            }
+            f(start, &mut views[..count]);
+            start += len;
+        }
+    });
+}
+
+/// At most this many planes pass through [`chunks`].
+pub const MAX_PLANES: usize = 16;
+
+/// Distinct vectors of one length, walked over together by [`chunks`].
+#[derive(Debug)]
+pub struct Chunks<'a, S>(pub &'a mut [&'a mut [S]]);

@@ -1,0 +1,162 @@
+//! The numbers the library computes in. Every kernel is written once over `S: Scalar`; second order and the exact oracle of the
+//! gradient check come from running the same source in dual numbers (`dual.rs`).
+
+use std::fmt::Debug;
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+use crate::gemm::{self, Op, Write};
+use crate::matrix::MatMut;
+use crate::{erf, math};
+
+pub(crate) mod sealed {
+    /// Keeps `Scalar` to the types of this crate.
+    pub trait Sealed {}
+}
+
+/// A number the library computes in: `f32`, `f64`, `Dual32` or `Dual64`.
+///
+/// Every method is branch-free and inlined, so that loops over it vectorise; choose between two computed values with
+/// [`Scalar::select`], never with `if`. There is no fused multiply-add: in return every elementwise result has the same bits at
+/// every dispatch level.
+pub trait Scalar:
+    Copy
+    + Debug
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + sealed::Sealed
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+
+    /// The constant `value`, rounded.
+    fn of(value: f64) -> Self;
+    /// The (primal) value.
+    fn value(self) -> f64;
+    /// `a` where `test` holds, else `b`; both are computed.
+    fn select(test: bool, a: Self, b: Self) -> Self;
+    /// eˣ.
+    fn exp(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// ln(1 + x).
+    fn ln_1p(self) -> Self;
+    /// √x.
+    fn sqrt(self) -> Self;
+    /// tanh x.
+    fn tanh(self) -> Self;
+    /// 1 / (1 + e⁻ˣ).
+    fn sigmoid(self) -> Self;
+    /// erf x.
+    fn erf(self) -> Self;
+    /// erfc x = 1 − erf x, accurate in its tail.
+    fn erfc(self) -> Self;
+    /// |x|; the derivative at 0 is 0.
+    fn abs(self) -> Self;
+    /// Neither infinite nor NaN, in every part.
+    fn finite(self) -> bool;
+
+    /// The larger of the two; NaN if the first is NaN.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::select(self < other, other, self)
+    }
+    /// The smaller of the two; NaN if the first is NaN.
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self::select(self > other, other, self)
+    }
+    /// ln(1 + eˣ), without overflow.
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        Self::select(self > Self::ZERO, self + (-self).exp().ln_1p(), self.exp().ln_1p())
+    }
+
+    /// c ← op(a) op(b), or c ← c + op(a) op(b). The only matrix product in the workspace.
+    ///
+    /// Panics: if the shapes do not fit.
+    fn gemm(c: MatMut<'_, Self>, write: Write, a: Op<'_, Self>, b: Op<'_, Self>);
+}
+
+macro_rules! real {
+    ($t:ident, $math:ident) => {
+        impl sealed::Sealed for $t {}
+
+        impl Scalar for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                value as $t
+            }
+            #[inline(always)]
+            fn value(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn select(test: bool, a: Self, b: Self) -> Self {
+                std::hint::select_unpredictable(test, a, b)
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                math::$math::exp(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> Self {
+                math::$math::ln(self)
+            }
+            #[inline(always)]
+            fn ln_1p(self) -> Self {
+                math::$math::ln_1p(self)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $t::sqrt(self)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                math::$math::tanh(self)
+            }
+            #[inline(always)]
+            fn sigmoid(self) -> Self {
+                math::$math::sigmoid(self)
+            }
+            #[inline(always)]
+            fn erf(self) -> Self {
+                erf::erf(f64::from(self)) as $t
+            }
+            #[inline(always)]
+            fn erfc(self) -> Self {
+                erf::erfc(f64::from(self)) as $t
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn finite(self) -> bool {
+                $t::is_finite(self)
+            }
+            fn gemm(c: MatMut<'_, Self>, write: Write, a: Op<'_, Self>, b: Op<'_, Self>) {
+                gemm::real(c, write, a, b);
+            }
+        }
+    };
+}
+real!(f32, f32s);
+real!(f64, f64s);
