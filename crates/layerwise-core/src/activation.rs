@@ -44,6 +44,10 @@ pub trait Activation: Clone + Debug + Send + Sync + 'static {
     /// The initialization that keeps the signal alive through this activation.
     const INIT: Init = Init::Glorot;
 
+    /// Its asymptotes, where they depend on its parameters.
+    fn range(&self) -> (f64, f64) {
+        Self::RANGE
+    }
     /// g(x).
     fn value<S: Scalar>(&self, x: S) -> S;
     /// g′(x), given y = g(x).
@@ -62,7 +66,7 @@ impl<A: Activation> Layer for Pointwise<A> {
         Ok(Plan::new(d_in))
     }
     fn range(&self) -> Option<(f64, f64)> {
-        Some(A::RANGE)
+        Some(self.0.range())
     }
     fn init(&self) -> Option<Init> {
         Some(A::INIT)

@@ -1,0 +1,257 @@
+//! Scaling of features, fitted on the training part only: z = (x − shift) / scale for each feature.
+//!
+//! Standardize: shift is the mean and scale the population standard deviation √(Σ(x − mean)² / n), by Welford's
+//! recurrence (1962), which does not cancel. MinMax: shift is the minimum and scale the range, so that the training
+//! data lie in [0, 1]. A feature that is constant (whose scale comes out as 0) gets scale 1, so that it becomes 0 and
+//! not NaN.
+
+use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
+
+use crate::error::DataError;
+
+/// How features are scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// Left as they are.
+    None,
+    /// To mean 0 and standard deviation 1.
+    #[default]
+    Standardize,
+    /// To the interval [0, 1].
+    MinMax,
+}
+
+/// Mean and standard deviation of each feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standardizer {
+    /// The mean of each feature.
+    pub mean: Vec<f64>,
+    /// The population standard deviation of each feature, 1 for a constant feature.
+    pub scale: Vec<f64>,
+}
+
+impl Standardizer {
+    /// Mean and standard deviation of each row of `x`.
+    ///
+    /// Shapes: `x` is features × samples. Errors: a feature whose deviations are too large to be squared, or not
+    /// finite.
+    pub fn fit(x: &DMatrix<f64>) -> Result<Standardizer, DataError> {
+        let (mut mean, mut squares) = (vec![0.0; x.nrows()], vec![0.0; x.nrows()]);
+        for (i, sample) in x.column_iter().enumerate() {
+            for ((&value, mean), squares) in sample.iter().zip(&mut mean).zip(&mut squares) {
+                let before = value - *mean;
+                *mean += before / (i + 1) as f64;
+                *squares += before * (value - *mean);
+            }
+        }
+        let n = x.ncols().max(1) as f64;
+        let scale = usable(squares.into_iter().map(|squares: f64| (squares / n).sqrt()))?;
+        Ok(Standardizer { mean, scale })
+    }
+
+    /// Standardizes `x` in place: (x − mean) / scale.
+    ///
+    /// Errors: another number of features than that of the fit, or a result that is not finite.
+    pub fn transform(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
+        apply(x, &self.mean, &self.scale, |value, mean, scale| (value - mean) / scale)
+    }
+
+    /// Undoes [`Standardizer::transform`]: x · scale + mean.
+    ///
+    /// Errors: as for [`Standardizer::transform`].
+    pub fn inverse(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
+        apply(x, &self.mean, &self.scale, |value, mean, scale| value * scale + mean)
+    }
+}
+
+/// A fitted scaling, to be kept with the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaler {
+    /// Leaves the features as they are.
+    None,
+    /// Standardizes the features.
+    Standardize(Standardizer),
+    /// Takes the features to [0, 1].
+    MinMax {
+        /// The minimum of each feature.
+        minimum: Vec<f64>,
+        /// The maximum of each feature less its minimum, 1 for a constant feature.
+        range: Vec<f64>,
+    },
+}
+
+impl Scaler {
+    /// Fits a scaling to the training data.
+    ///
+    /// Shapes: `x` is features × samples. Errors: a feature whose spread is not a finite number.
+    pub fn fit(scaling: Scaling, x: &DMatrix<f64>) -> Result<Scaler, DataError> {
+        Ok(match scaling {
+            Scaling::None => Scaler::None,
+            Scaling::Standardize => Scaler::Standardize(Standardizer::fit(x)?),
+            Scaling::MinMax => {
+                let limits =
+                    |row: usize| x.row(row).iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (v.min(l), v.max(h)));
+                let limits: Vec<(f64, f64)> = (0..if x.is_empty() { 0 } else { x.nrows() }).map(limits).collect();
+                let range = usable(limits.iter().map(|(low, high)| high - low))?;
+                Scaler::MinMax { minimum: limits.into_iter().map(|(low, _)| low).collect(), range }
+            }
+        })
+    }
+
+    /// Scales `x` in place.
+    ///
+    /// Errors: another number of features than that of the fit, or a result that is not finite.
+    pub fn transform(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
+        match self {
+            Scaler::None => Ok(()),
+            Scaler::Standardize(standardizer) => standardizer.transform(x),
+            Scaler::MinMax { minimum, range } => apply(x, minimum, range, |value, low, range| (value - low) / range),
+        }
+    }
+
+    /// Undoes [`Scaler::transform`].
+    ///
+    /// Errors: as for [`Scaler::transform`].
+    pub fn inverse(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
+        match self {
+            Scaler::None => Ok(()),
+            Scaler::Standardize(standardizer) => standardizer.inverse(x),
+            Scaler::MinMax { minimum, range } => apply(x, minimum, range, |value, low, range| value * range + low),
+        }
+    }
+}
+
+/// Refuses spreads that are not finite and replaces 0 by 1.
+fn usable(scales: impl Iterator<Item = f64>) -> Result<Vec<f64>, DataError> {
+    let one = |(feature, scale): (usize, f64)| match scale {
+        0.0 => Ok(1.0),
+        scale if scale.is_finite() => Ok(scale),
+        scale => Err(DataError::argument("scaling", &format!("spread of feature {feature}"), "finite", scale)),
+    };
+    scales.enumerate().map(one).collect()
+}
+
+/// Replaces each value by `f(value, shift, scale)` with its feature's shift and scale.
+fn apply(
+    x: &mut DMatrix<f64>,
+    shift: &[f64],
+    scale: &[f64],
+    f: impl Fn(f64, f64, f64) -> f64,
+) -> Result<(), DataError> {
+    if x.nrows() != shift.len() || shift.len() != scale.len() {
+        let expected = format_args!("{}, as in the training data", shift.len());
+        return Err(DataError::argument("scaling", "number of features", expected, x.nrows()));
+    }
+    let mut finite = true;
+    for mut sample in x.column_iter_mut() {
+        for ((value, &shift), &scale) in sample.iter_mut().zip(shift).zip(scale) {
+            *value = f(*value, shift, scale);
+            finite &= value.is_finite();
+        }
+    }
+    if finite { Ok(()) } else { Err(DataError::argument("scaling", "result", "finite", "a number that is not")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The numbers are those printed by scripts/standardize_digits.py from scikit-learn's StandardScaler and
+    /// MinMaxScaler.
+    #[test]
+    fn agrees_with_scikit_learn_on_the_digits() {
+        let mut x = crate::digits().x;
+        let fit = Standardizer::fit(&x).unwrap();
+        for (feature, mean, scale) in [
+            (0, 0.0, 1.0),
+            (1, 0.3038397328881469, 0.9069396416225765),
+            (21, 7.806343906510851, 6.195597180109219),
+            (32, 0.0, 1.0),
+            (63, 0.36449638286032277, 1.8596040873906352),
+        ] {
+            assert!((fit.mean[feature] - mean).abs() < 1e-13, "{feature}");
+            assert!((fit.scale[feature] - scale).abs() < 1e-13, "{feature}");
+        }
+        let mut u = x.clone();
+        fit.transform(&mut x).unwrap();
+        for (sample, feature, z) in
+            [(0, 2, -0.04308101770538793), (100, 21, -0.9371725981721255), (1796, 63, -0.1960075186604789)]
+        {
+            assert!((x[(feature, sample)] - z).abs() < 1e-13, "{sample} {feature}");
+        }
+        Scaler::fit(Scaling::MinMax, &u).unwrap().transform(&mut u).unwrap();
+        assert!((u.sum() - 35323.99302503053).abs() < 1e-9);
+    }
+
+    fn matrix() -> impl Strategy<Value = DMatrix<f64>> {
+        (1usize..5, 2usize..40).prop_flat_map(|(d, n)| {
+            prop::collection::vec(-1e6..1e6, d * n).prop_map(move |values| DMatrix::from_vec(d, n, values))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn standardized_data_have_mean_0_and_deviation_1(x in matrix(), offset in -1e6..1e6) {
+            let x = x.add_scalar(offset);
+            let fit = Standardizer::fit(&x).unwrap();
+            let mut z = x.clone();
+            fit.transform(&mut z).unwrap();
+            for row in z.row_iter() {
+                prop_assert!(row.mean().abs() < 1e-6);
+                prop_assert!((row.variance().sqrt() - 1.0).abs() < 1e-6);
+            }
+            fit.inverse(&mut z).unwrap();
+            prop_assert!((z - x).abs().max() < 1e-8);
+        }
+
+        #[test]
+        fn min_max_fills_the_unit_interval(x in matrix()) {
+            let fit = Scaler::fit(Scaling::MinMax, &x).unwrap();
+            let mut z = x.clone();
+            fit.transform(&mut z).unwrap();
+            for row in z.row_iter() {
+                prop_assert!(row.min() == 0.0 && row.max() == 1.0);
+            }
+            fit.inverse(&mut z).unwrap();
+            prop_assert!((z - x).abs().max() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn a_large_mean_does_not_cancel_and_a_constant_becomes_0() {
+        let mut x = DMatrix::from_row_slice(2, 3, &[1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0, 0.1, 0.1, 0.1]);
+        for scaling in [Scaling::Standardize, Scaling::MinMax] {
+            let mut z = x.clone();
+            Scaler::fit(scaling, &x).unwrap().transform(&mut z).unwrap();
+            assert_eq!(z.row(1).iter().copied().collect::<Vec<_>>(), [0.0; 3]);
+        }
+        let fit = Standardizer::fit(&x).unwrap();
+        assert!((fit.scale[0] - (2.0f64 / 3.0).sqrt()).abs() < 1e-12);
+        let before = x.clone();
+        Scaler::None.transform(&mut x).unwrap();
+        assert_eq!(x, before);
+    }
+
+    #[test]
+    fn kept_as_text_it_is_the_same() {
+        let fit = Scaler::fit(Scaling::Standardize, &crate::digits().x).unwrap();
+        let text = serde_json::to_string(&fit).unwrap();
+        assert_eq!(serde_json::from_str::<Scaler>(&text).unwrap(), fit);
+    }
+
+    #[test]
+    fn other_sizes_and_overflow_are_refused() {
+        let fit = Standardizer::fit(&DMatrix::from_row_slice(2, 2, &[0.0, 2e-300, 0.0, 1.0])).unwrap();
+        let message = fit.transform(&mut DMatrix::zeros(3, 1)).unwrap_err().to_string();
+        assert_eq!(message, "scaling: number of features should be 2, as in the training data, got 3");
+        let tiny = Standardizer { mean: vec![0.0], scale: vec![1e-300] };
+        let message = tiny.transform(&mut DMatrix::from_element(1, 1, 1e300)).unwrap_err().to_string();
+        assert_eq!(message, "scaling: result should be finite, got a number that is not");
+        let message = Standardizer::fit(&DMatrix::from_row_slice(1, 2, &[-1e200, 1e200])).unwrap_err().to_string();
+        assert_eq!(message, "scaling: spread of feature 0 should be finite, got inf");
+    }
+}

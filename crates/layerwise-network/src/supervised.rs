@@ -1,0 +1,124 @@
+//! The regularized empirical risk 1/T Σ l(f(x(t); θ), y(t)) + λΩ(θ) on one batch, as an objective.
+
+use std::sync::Arc;
+
+use layerwise_core::{Loss, Number, Objective, Pass, Regularizer, Role, Targets};
+use layerwise_tensor::{Key, Mat, MatMut, Scalar};
+
+use crate::network::Network;
+use crate::workspace::Workspace;
+
+/// The blocks that a penalty falls on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Where {
+    /// Groups by name; empty means all.
+    pub groups: Vec<String>,
+    /// Biases too.
+    pub biases: bool,
+}
+
+/// A regularizer in its place.
+#[derive(Clone, Debug)]
+pub struct Penalty {
+    /// What it is.
+    pub regularizer: Arc<dyn Regularizer>,
+    /// Where it acts.
+    pub on: Where,
+}
+
+impl Penalty {
+    fn blocks<'a>(&'a self, network: &'a Network) -> impl Iterator<Item = &'a layerwise_core::Block> {
+        network.blocks().filter_map(|(group, block)| {
+            let here = self.on.groups.is_empty() || self.on.groups.iter().any(|g| g == group);
+            (here && (self.on.biases || block.role == Role::Weight)).then_some(block)
+        })
+    }
+
+    /// Returns λΩ(θ) and adds its gradient.
+    pub fn add<S: Number>(&self, network: &Network, theta: &[S], grad: &mut [S]) -> S {
+        let mut total = S::ZERO;
+        for block in self.blocks(network) {
+            let window = Mat::new(&theta[block.range()], block.rows, block.cols);
+            total += S::regularizer(&*self.regularizer).add(window, &mut grad[block.range()]);
+        }
+        total
+    }
+
+    /// The proximal step or projection after an update of size `rate`.
+    pub fn project<S: Number>(&self, network: &Network, theta: &mut [S], rate: f64) {
+        for block in self.blocks(network) {
+            let window = MatMut::new(&mut theta[block.range()], block.rows, block.cols);
+            S::regularizer(&*self.regularizer).project(window, rate);
+        }
+    }
+}
+
+/// Samples with their targets.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, S> {
+    /// Inputs, d_in × n.
+    pub x: Mat<'a, S>,
+    /// Targets of the n samples.
+    pub targets: Targets<'a, S>,
+    /// Weights of the samples, multiplying their losses; 1 if absent.
+    pub weights: Option<&'a [S]>,
+}
+
+/// The risk of one batch. The average over samples is taken here, and only here.
+#[derive(Debug)]
+pub struct Supervised<'a, S: Scalar> {
+    /// The network.
+    pub network: &'a Network,
+    /// The loss per sample.
+    pub loss: &'a dyn Loss,
+    /// λΩ.
+    pub penalties: &'a [Penalty],
+    /// The samples.
+    pub batch: Batch<'a, S>,
+    /// Memory for the batch.
+    pub workspace: &'a mut Workspace<S>,
+    /// With or without noise.
+    pub pass: Pass,
+    /// Names the random streams of the step.
+    pub key: Key,
+}
+
+impl<S: Number> Supervised<'_, S> {
+    /// The empirical risk alone, without penalties and without a gradient.
+    pub fn risk(&mut self, theta: &[S]) -> S {
+        self.network.forward(theta, self.batch.x, self.workspace, self.pass, self.key);
+        self.losses()
+    }
+
+    /// Losses and deltas of the outputs; returns the weighted mean loss.
+    fn losses(&mut self) -> S {
+        let Batch { targets, weights, x } = self.batch;
+        let scale = S::of(1.0 / x.cols() as f64);
+        let (y, mut dy, each) = self.workspace.output_parts();
+        S::loss(self.loss).eval(y, targets, each, dy.reborrow());
+        let rows = dy.rows();
+        let mut total = S::ZERO;
+        for (j, column) in dy.data().chunks_exact_mut(rows).enumerate() {
+            let weight = weights.map_or(scale, |w| w[j] * scale);
+            for d in column {
+                *d *= weight;
+            }
+            total += each[j] * weight;
+        }
+        total
+    }
+}
+
+impl<S: Number> Objective<S> for Supervised<'_, S> {
+    fn len(&self) -> usize {
+        self.network.n_theta()
+    }
+    fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S {
+        let mut value = self.risk(theta);
+        self.network.backward(theta, grad, self.batch.x, self.workspace, self.pass);
+        for penalty in self.penalties {
+            value += penalty.add(self.network, theta, grad);
+        }
+        value
+    }
+}

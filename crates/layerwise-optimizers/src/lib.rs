@@ -1,0 +1,119 @@
+//! First-order optimizers: chains of links over flat vectors. The gradient enters, each link rewrites it in place, and what
+//! leaves is the update that is subtracted, θ ← θ − update.
+//!
+//! ```
+//! use layerwise_optimizers::{AddMomentum, ClipByGlobalNorm, Optimizer, ScaleByRate};
+//!
+//! // Heavy-ball descent on f(θ) = |θ|²/2, whose gradient is θ.
+//! let optimizer = Optimizer::default()
+//!     .then(ClipByGlobalNorm { limit: 1.0 })
+//!     .then(AddMomentum { momentum: 0.9, nesterov: false })
+//!     .then(ScaleByRate { schedule: 0.1 });
+//! let mut theta = [3.0, -4.0];
+//! let mut state = optimizer.state::<f64>(theta.len());
+//! for _ in 0..300 {
+//!     let mut grad = theta;
+//!     optimizer.step(&mut theta, &mut grad, &[1.0, 1.0], 1.0, &mut state);
+//! }
+//! assert!(theta.iter().all(|t| t.abs() < 1e-3));
+//! ```
+//!
+//! A link of your own is one `impl Transform` and one `impl Link`:
+//!
+//! ```
+//! use layerwise_core::{Chunk, Link, Numbers, Planes, Step, Transform};
+//! use layerwise_optimizers::{Optimizer, ScaleByRate};
+//! use layerwise_tensor::{Scalar, elementwise};
+//!
+//! /// update ← sign(update); signSGD (Bernstein et al. 2018).
+//! #[derive(Debug)]
+//! struct TakeSign;
+//!
+//! impl<S: Scalar> Transform<S> for TakeSign {
+//!     fn prepare(&self, _at: &Step, _whole: Option<&[S]>) -> Numbers {
+//!         [0.0; 4]
+//!     }
+//!     fn apply(&self, update: &mut [S], _state: Planes<'_, '_, S>, _numbers: &Numbers, _at: &Chunk<'_, S>) {
+//!         let sign = |x: S| S::select(x > S::ZERO, S::ONE, S::select(x < S::ZERO, -S::ONE, S::ZERO));
+//!         elementwise::each(update, |u| *u = sign(*u));
+//!     }
+//! }
+//! impl Link for TakeSign {}
+//!
+//! let optimizer = Optimizer::default().then(TakeSign).then(ScaleByRate { schedule: 0.5 });
+//! let (mut theta, mut grad) = ([1.0_f32, 2.0], [7.0_f32, -0.1]);
+//! optimizer.step(&mut theta, &mut grad, &[1.0, 1.0], 1.0, &mut optimizer.state(2));
+//! assert_eq!(theta, [0.5, 2.5]);
+//! ```
+//!
+//! Configuration files name ready chains through [`Optimizers`] and schedules through [`Schedules`]. Deliberately absent: L2
+//! penalties inside an optimizer (a regularizer adds them to the gradient), AMSGrad, per-group rates, restarts.
+#![forbid(unsafe_code)]
+
+mod add_momentum;
+mod clip_by_global_norm;
+mod clip_by_value;
+mod config;
+mod decay_weights;
+mod optimizer;
+mod plateau;
+mod scale_by_adagrad;
+mod scale_by_adam;
+mod scale_by_rate;
+mod scale_by_rms;
+mod schedule;
+#[cfg(test)]
+mod testing;
+
+pub use add_momentum::AddMomentum;
+pub use clip_by_global_norm::{ClipByGlobalNorm, global_norm};
+pub use clip_by_value::ClipByValue;
+pub use config::{
+    Adagrad, Adam, Adamw, Optimizers, Rmsprop, Sgd, adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd,
+};
+pub use decay_weights::{DecayOn, DecayWeights};
+pub use optimizer::{CHUNK, Optimizer, State};
+pub use plateau::{Plateau, ReduceOnPlateau};
+pub use scale_by_adagrad::ScaleByAdagrad;
+pub use scale_by_adam::ScaleByAdam;
+pub use scale_by_rate::{ScaleByRate, Scheduled};
+pub use scale_by_rms::ScaleByRms;
+pub use schedule::Schedules;
+
+/// `name should be what, got value`, unless it holds.
+fn should(holds: bool, name: &str, what: &str, value: impl std::fmt::Display) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(format!("{name} should be {what}, got {value}")) }
+}
+
+/// A share in [0, 1): momenta and decay rates of averages.
+fn check_share(name: &str, value: f64) -> Result<(), String> {
+    should((0.0..1.0).contains(&value), name, "in [0, 1)", value)
+}
+
+/// Rates and strengths.
+fn check_rate(name: &str, value: f64) -> Result<(), String> {
+    should(value.is_finite() && value >= 0.0, name, "finite and at least 0", value)
+}
+
+/// Limits and factors.
+fn check_positive(name: &str, value: f64) -> Result<(), String> {
+    should(value.is_finite() && value > 0.0, name, "finite and above 0", value)
+}
+
+/// The ε of a denominator: it must not round to 0 in f32, or units without gradient give 0/0.
+fn check_epsilon(value: f64) -> Result<(), String> {
+    should(value.is_finite() && value >= 1e-37, "epsilon", "finite and at least 1e-37", value)
+}
+
+/// xⁿ by squaring: the same bits everywhere, which `f64::powi` does not promise.
+fn power(x: f64, mut n: u64) -> f64 {
+    let (mut result, mut square) = (1.0, x);
+    while n > 0 {
+        if n % 2 == 1 {
+            result *= square;
+        }
+        square *= square;
+        n /= 2;
+    }
+    result
+}

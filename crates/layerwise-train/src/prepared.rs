@@ -1,0 +1,78 @@
+//! A recipe joined with data: scaled rows, a laid-out network, an optimizer. Any number of runs start from one.
+
+use std::sync::Arc;
+
+use layerwise_core::Real;
+use layerwise_data::{Dataset, Scaler, Target, check_batch};
+
+use crate::error::TrainError;
+use crate::evaluate::{Scores, evaluate};
+use crate::recipe::Recipe;
+use crate::run::{Run, Setup};
+use crate::samples::Samples;
+
+/// Everything that trainings of one recipe on one data set share.
+#[derive(Clone, Debug)]
+pub struct Prepared<S: Real> {
+    /// How to train.
+    pub recipe: Recipe,
+    /// Fitted on the training rows.
+    pub scaler: Scaler,
+    /// Fitted on the target values of the training rows; nothing for classes.
+    pub target_scaler: Scaler,
+    /// The description that runs share.
+    pub setup: Arc<Setup<S>>,
+    /// Rows to judge by.
+    pub validation: Option<Arc<Samples<S>>>,
+}
+
+impl<S: Real> Prepared<S> {
+    /// Checks the recipe, scales the rows, builds the network.
+    ///
+    /// Errors: a value out of range, a layer that does not fit, unusable data.
+    pub fn new(recipe: &Recipe, train: &Dataset, validation: Option<&Dataset>) -> Result<Self, TrainError> {
+        recipe.check()?;
+        check_batch(recipe.batch, train.len())?;
+        let scaler = Scaler::fit(recipe.scaling, &train.x)?;
+        let target_scaler = match &train.target {
+            Target::Classes { .. } => Scaler::None,
+            Target::Values { values, .. } => Scaler::fit(recipe.target_scaling, values)?,
+        };
+        let scaled = |data: &Dataset| scale(&scaler, &target_scaler, data).map(Arc::new);
+        let network = recipe.network_for(train)?;
+        let setup = Setup {
+            loss: recipe.loss_for(&train.target),
+            penalties: recipe.penalties_for(&network)?,
+            optimizer: recipe.optimizer.build(),
+            train: scaled(train)?,
+            batch: recipe.batch,
+            weights: network.weights_mask(),
+            network,
+        };
+        let validation = validation.map(scaled).transpose()?;
+        Ok(Prepared { recipe: recipe.clone(), scaler, target_scaler, setup: Arc::new(setup), validation })
+    }
+
+    /// A run at its start.
+    pub fn start(&self, seed: u64) -> Run<S> {
+        Run::new(Arc::clone(&self.setup), seed)
+    }
+
+    /// Loss and error of θ on a data set that was not scaled yet.
+    ///
+    /// Errors: another number of features.
+    pub fn score(&self, theta: &[S], data: &Dataset) -> Result<Scores, TrainError> {
+        let rows = scale(&self.scaler, &self.target_scaler, data)?;
+        Ok(evaluate(&self.setup.network, &*self.setup.loss, theta, &rows))
+    }
+}
+
+/// The rows of `data` as the network sees them.
+pub(crate) fn scale<S: Real>(inputs: &Scaler, targets: &Scaler, data: &Dataset) -> Result<Samples<S>, TrainError> {
+    let mut data = data.clone();
+    inputs.transform(&mut data.x)?;
+    if let Target::Values { values, .. } = &mut data.target {
+        targets.transform(values)?;
+    }
+    Ok(Samples::new(&data))
+}

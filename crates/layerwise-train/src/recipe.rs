@@ -1,0 +1,181 @@
+//! A recipe: everything about a training except the data, in words and numbers. It is the configuration file.
+
+use std::sync::Arc;
+
+use layerwise_core::Loss;
+use layerwise_core::loss::TargetKind;
+use layerwise_data::{Dataset, Scaling, Target};
+use layerwise_losses::Losses;
+use layerwise_network::{Network, Penalty, Where};
+use layerwise_optimizers::{Optimizers, ReduceOnPlateau};
+use layerwise_regularizers::Regularizers;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::layer_spec::NetworkSpec;
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Fixes every random number of the training.
+    pub seed: u64,
+    /// At most so many passes over the training rows.
+    pub epochs: usize,
+    /// Rows a step.
+    pub batch: usize,
+    /// What is done to the inputs first, fitted on the training rows.
+    pub scaling: Scaling,
+    /// What is done to target values, fitted on the training rows and undone in predictions; classes are left alone.
+    pub target_scaling: Scaling,
+    /// The optimizer, with rate, schedule and clipping.
+    pub optimizer: Optimizers,
+    /// The loss; by default what fits the targets (softmax cross-entropy for classes, squared for values).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Losses>,
+    /// Stop when the validation loss no longer falls, and restore the best parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Lower the rate when the validation loss no longer falls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
+    /// The hidden layers.
+    pub network: NetworkSpec,
+    /// λΩ(θ) and constraints.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub penalties: Vec<PenaltySpec>,
+}
+
+/// When to stop early.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Stop after so many epochs without a better validation loss.
+    pub patience: usize,
+    /// Better means lower by more than this.
+    pub margin: f64,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        EarlyStopping { patience: 20, margin: 0.0 }
+    }
+}
+
+/// A penalty and where it acts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PenaltySpec {
+    /// What it is, with its strength.
+    pub penalty: Regularizers,
+    /// Layers by name (`hidden1`, …, `output`); all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
+    /// On biases too.
+    #[serde(default)]
+    pub biases: bool,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Recipe {
+            seed: 1,
+            epochs: 100,
+            batch: 32,
+            scaling: Scaling::Standardize,
+            target_scaling: Scaling::Standardize,
+            optimizer: Optimizers::Adam(Default::default()),
+            loss: None,
+            early_stopping: Some(EarlyStopping::default()),
+            reduce_on_plateau: None,
+            network: NetworkSpec::default(),
+            penalties: Vec::new(),
+        }
+    }
+}
+
+impl Recipe {
+    /// Refuses values out of range.
+    ///
+    /// Errors: the key's path, what it should be and what it is.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let at_least_one = |key: &str, value: usize| {
+            if value == 0 { Err(TrainError::recipe(key, "should be at least 1, got 0")) } else { Ok(()) }
+        };
+        at_least_one("epochs", self.epochs)?;
+        at_least_one("batch", self.batch)?;
+        if let Some(stop) = &self.early_stopping {
+            at_least_one("early_stopping.patience", stop.patience)?;
+            if !(stop.margin >= 0.0 && stop.margin.is_finite()) {
+                let problem = format!("should be a finite number of at least 0, got {}", stop.margin);
+                return Err(TrainError::recipe("early_stopping.margin", problem));
+            }
+        }
+        for (i, width) in self.network.hidden.iter().enumerate() {
+            at_least_one(&format!("network.hidden[{i}]"), *width)?;
+        }
+        for (key, rate) in [("dropout", self.network.dropout), ("input_dropout", self.network.input_dropout)] {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(TrainError::recipe(format!("network.{key}"), format!("should be in [0, 1), got {rate}")));
+            }
+        }
+        let under = |key: &'static str| move |problem: String| TrainError::recipe(key, problem);
+        self.network.init.check().map_err(under("network.init"))?;
+        self.network.activation.check().map_err(under("network.activation"))?;
+        self.optimizer.check().map_err(under("optimizer"))?;
+        if let Some(loss) = &self.loss {
+            loss.check().map_err(under("loss"))?;
+        }
+        if let Some(plateau) = &self.reduce_on_plateau {
+            plateau.check().map_err(under("reduce_on_plateau"))?;
+        }
+        for (i, penalty) in self.penalties.iter().enumerate() {
+            penalty.penalty.check().map_err(|p| TrainError::recipe(format!("penalties[{i}]"), p))?;
+        }
+        Ok(())
+    }
+
+    /// The loss for these targets.
+    pub fn loss_for(&self, target: &Target) -> Arc<dyn Loss> {
+        match (&self.loss, target) {
+            (Some(loss), _) => loss.boxed().into(),
+            (None, Target::Classes { .. }) => Losses::SoftmaxCrossEntropy(Default::default()).boxed().into(),
+            (None, Target::Values { .. }) => Losses::Squared(Default::default()).boxed().into(),
+        }
+    }
+
+    /// The network for this data set.
+    ///
+    /// Errors: a layer that does not fit, or a loss that cannot take the targets.
+    pub fn network_for(&self, data: &Dataset) -> Result<Network, TrainError> {
+        let width = self.loss_for(&data.target).width(target_kind(data))?;
+        Ok(self.network.build(data.n_features(), width)?)
+    }
+
+    /// The penalties in their places.
+    ///
+    /// Errors: a layer name that the network does not have.
+    pub fn penalties_for(&self, network: &Network) -> Result<Vec<Penalty>, TrainError> {
+        let groups = network.groups();
+        let mut penalties = Vec::new();
+        for (i, spec) in self.penalties.iter().enumerate() {
+            if let Some(unknown) = spec.layers.iter().find(|name| !groups.contains(&name.as_str())) {
+                let problem = format!("should be among {}, got `{unknown}`", groups.join(", "));
+                return Err(TrainError::recipe(format!("penalties[{i}].layers"), problem));
+            }
+            penalties.push(Penalty {
+                regularizer: spec.penalty.boxed().into(),
+                on: Where { groups: spec.layers.clone(), biases: spec.biases },
+            });
+        }
+        Ok(penalties)
+    }
+}
+
+/// What the targets of a data set are, for a loss.
+pub(crate) fn target_kind(data: &Dataset) -> TargetKind {
+    match &data.target {
+        Target::Classes { names, .. } => TargetKind::Classes(names.len()),
+        Target::Values { .. } => TargetKind::Values(data.n_outputs()),
+    }
+}

@@ -1,0 +1,242 @@
+//! A run: (θ, optimizer state, step, data cursor, seed). Cloning it forks the training; both continue in the same bits.
+
+use std::sync::Arc;
+
+use layerwise_core::{Loss, Objective, Pass, Real, Step};
+use layerwise_data::fill_order;
+use layerwise_network::{Batch, Network, Penalty, Probe, Snapshot, Supervised, Workspace};
+use layerwise_optimizers::{Optimizer, State};
+use layerwise_tensor::{Buf, Key, Purpose};
+
+use crate::samples::{Picked, Samples};
+
+/// What a run does not change: everything but the numbers.
+#[derive(Clone, Debug)]
+pub struct Setup<S: Real> {
+    /// The network.
+    pub network: Network,
+    /// The loss.
+    pub loss: Arc<dyn Loss>,
+    /// λΩ and constraints.
+    pub penalties: Vec<Penalty>,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// The training rows.
+    pub train: Arc<Samples<S>>,
+    /// Rows a step.
+    pub batch: usize,
+    /// 1 at the weights of θ.
+    pub weights: Buf<S>,
+}
+
+/// A step whose risk or gradient was not finite: nothing was updated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonFinite {
+    /// The step, from 1.
+    pub step: u64,
+    /// The first layer it shows in, in the order of computation.
+    pub layer: String,
+    /// `input`, `parameter`, `activation`, `loss`, `delta` or `gradient`.
+    pub quantity: &'static str,
+}
+
+impl std::fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "step {}, {}: the first non-finite number is in its {}", self.step, self.layer, self.quantity)
+    }
+}
+
+/// One training in progress.
+#[derive(Clone, Debug)]
+pub struct Run<S: Real> {
+    setup: Arc<Setup<S>>,
+    seed: u64,
+    theta: Buf<S>,
+    /// The gradient, and after a step the update.
+    grad: Buf<S>,
+    state: State<S>,
+    workspace: Workspace<S>,
+    picked: Picked<S>,
+    order: Vec<usize>,
+    /// Next row within `order`.
+    cursor: usize,
+    epoch: u64,
+    step: u64,
+    /// Factor on the learning rate.
+    pub rate_factor: f64,
+}
+
+impl<S: Real> Run<S> {
+    /// A run at its start, from the initialization of `seed`.
+    pub fn new(setup: Arc<Setup<S>>, seed: u64) -> Run<S> {
+        let n = setup.network.n_theta();
+        let rows = setup.train.len();
+        let batch = setup.batch.min(rows);
+        Run {
+            seed,
+            theta: setup.network.init(seed),
+            grad: Buf::zeros(n),
+            state: setup.optimizer.state(n),
+            workspace: Workspace::new(&setup.network, batch),
+            picked: setup.train.room(batch),
+            order: (0..rows).collect(),
+            cursor: rows,
+            epoch: 0,
+            step: 0,
+            rate_factor: 1.0,
+            setup,
+        }
+    }
+
+    /// What it trains.
+    pub fn setup(&self) -> &Arc<Setup<S>> {
+        &self.setup
+    }
+
+    /// The same numbers under another description of equal layout: a fork with another optimizer constant, penalty or loss.
+    ///
+    /// Panics: if θ or the optimizer state would not fit.
+    pub fn under(&self, setup: Arc<Setup<S>>) -> Run<S> {
+        assert!(
+            setup.network.n_theta() == self.theta.len()
+                && setup.train.len() == self.order.len()
+                && setup.batch == self.setup.batch,
+            "under: the setup has another layout"
+        );
+        let state = if setup.optimizer.planes() == self.setup.optimizer.planes() {
+            self.state.clone()
+        } else {
+            setup.optimizer.state(self.theta.len())
+        };
+        Run { setup, state, ..self.clone() }
+    }
+
+    /// The parameters.
+    pub fn theta(&self) -> &[S] {
+        &self.theta
+    }
+
+    /// The parameters, to start from others.
+    pub fn theta_mut(&mut self) -> &mut [S] {
+        &mut self.theta
+    }
+
+    /// The optimizer's state.
+    pub fn state(&self) -> &State<S> {
+        &self.state
+    }
+
+    /// Steps done.
+    pub fn step_count(&self) -> u64 {
+        self.step
+    }
+
+    /// Epochs begun.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether the next step begins an epoch.
+    pub fn at_epoch_end(&self) -> bool {
+        self.cursor >= self.order.len()
+    }
+
+    /// Steps an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.order.len().div_ceil(self.setup.batch)
+    }
+
+    /// The learning rate of the next step.
+    pub fn rate(&self) -> f64 {
+        self.setup.optimizer.rate(&Step { count: self.step + 1, rate_factor: self.rate_factor })
+    }
+
+    /// One step of stochastic gradient descent: next rows, gradient, update. Returns the risk of the batch at the old θ.
+    /// Allocates nothing, unless a probe is due.
+    ///
+    /// Errors: a risk or gradient that is not finite; θ and the optimizer state are then as before.
+    pub fn step(&mut self, probes: &mut [&mut dyn Probe<S>]) -> Result<f64, NonFinite> {
+        let setup = Arc::clone(&self.setup);
+        if self.cursor >= self.order.len() {
+            self.epoch += 1;
+            self.cursor = 0;
+            fill_order(&mut self.order, self.seed, self.epoch);
+        }
+        let end = (self.cursor + setup.batch).min(self.order.len());
+        self.picked.pick(&setup.train, &self.order[self.cursor..end]);
+        let n = end - self.cursor;
+        self.cursor = end;
+        self.step += 1;
+        let rows = self.picked.rows();
+        let batch = Batch { x: rows.x(0..n), targets: rows.targets(0..n), weights: rows.weights(0..n) };
+        let value = Supervised {
+            network: &setup.network,
+            loss: &*setup.loss,
+            penalties: &setup.penalties,
+            batch,
+            workspace: &mut self.workspace,
+            pass: Pass::Train,
+            key: Key::new(self.seed, Purpose::Mask).step(self.step),
+        }
+        .eval(&self.theta, &mut self.grad);
+        // The squared norm is finite only if every gradient is (in f64, f32 gradients cannot overflow it).
+        let finite = value.finite() && self.grad.iter().map(|g| g.value() * g.value()).sum::<f64>() < f64::INFINITY;
+        if !finite {
+            return Err(self.locate());
+        }
+        let step = self.step;
+        let due = probes.iter().any(|probe| probe.due(step));
+        let before = due.then(|| (self.theta.clone(), self.grad.clone()));
+        setup.optimizer.step(&mut self.theta, &mut self.grad, &setup.weights, self.rate_factor, &mut self.state);
+        if !setup.penalties.is_empty() {
+            let rate = setup.optimizer.rate(&Step { count: step, rate_factor: self.rate_factor });
+            for penalty in &setup.penalties {
+                penalty.project(&setup.network, &mut self.theta, rate);
+            }
+        }
+        if let Some((theta, grad)) = before {
+            let snapshot = Snapshot {
+                network: &setup.network,
+                step,
+                value: value.value(),
+                theta: &theta,
+                grad: &grad,
+                update: &self.grad,
+                x: self.picked.rows().x(0..n),
+                workspace: &self.workspace,
+            };
+            for probe in probes.iter_mut().filter(|probe| probe.due(step)) {
+                probe.observe(&snapshot);
+            }
+        }
+        Ok(value.value())
+    }
+
+    /// The first place, in the order of computation, that holds a number which is not finite.
+    fn locate(&self) -> NonFinite {
+        let bad = |numbers: &[S]| numbers.iter().any(|v| !v.finite());
+        let found = |layer: &str, quantity| NonFinite { step: self.step, layer: layer.to_owned(), quantity };
+        let network = &self.setup.network;
+        if bad(self.picked.rows().x(0..self.workspace.n()).data()) {
+            return found("input", "input");
+        }
+        for (i, node) in network.nodes().iter().enumerate() {
+            if node.plan.blocks.iter().any(|block| bad(&self.theta[block.range()])) {
+                return found(&node.group, "parameter");
+            }
+            if bad(self.workspace.y(i).data()) {
+                return found(&node.group, "activation");
+            }
+        }
+        if bad(self.workspace.each()) {
+            return found("output", "loss");
+        }
+        for (i, node) in network.nodes().iter().enumerate().rev() {
+            if bad(self.workspace.dy(i).data()) {
+                return found(&node.group, "delta");
+            }
+        }
+        let block = network.blocks().find(|(_, block)| bad(&self.grad[block.range()]));
+        found(block.map_or("output", |(group, _)| group), if block.is_some() { "gradient" } else { "loss" })
+    }
+}

@@ -1,0 +1,118 @@
+//! Rows in the number type of the training.
+
+use layerwise_core::Targets;
+use layerwise_data::{Dataset, Target};
+use layerwise_tensor::{Mat, MatMut, Scalar};
+
+/// Inputs, targets and weights, ready for batches.
+#[derive(Clone, Debug)]
+pub struct Samples<S> {
+    x: Vec<S>,
+    d: usize,
+    n: usize,
+    classes: Vec<u32>,
+    values: Vec<S>,
+    k: usize,
+    weights: Option<Vec<S>>,
+}
+
+/// A batch of rows that were picked from [`Samples`]; its memory is reused.
+#[derive(Clone, Debug, Default)]
+pub struct Picked<S> {
+    rows: Samples<S>,
+}
+
+impl<S> Default for Samples<S> {
+    fn default() -> Self {
+        Samples { x: Vec::new(), d: 0, n: 0, classes: Vec::new(), values: Vec::new(), k: 0, weights: None }
+    }
+}
+
+impl<S: Scalar> Samples<S> {
+    /// The rows of `data`, scaled already.
+    pub fn new(data: &Dataset) -> Self {
+        let x = &data.x;
+        let (classes, values, k) = match &data.target {
+            Target::Classes { labels, .. } => (labels.clone(), Vec::new(), 0),
+            Target::Values { values, .. } => (Vec::new(), values.iter().map(|&v| S::of(v)).collect(), values.nrows()),
+        };
+        Samples {
+            x: x.iter().map(|&v| S::of(v)).collect(),
+            d: x.nrows(),
+            n: x.ncols(),
+            classes,
+            values,
+            k,
+            weights: data.weights.as_ref().map(|w| w.iter().map(|&v| S::of(v)).collect()),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    /// No rows.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// Inputs of rows `range`, d × len.
+    pub fn x(&self, range: std::ops::Range<usize>) -> Mat<'_, S> {
+        Mat::new(&self.x[range.start * self.d..range.end * self.d], self.d, range.len())
+    }
+
+    /// Targets of rows `range`.
+    pub fn targets(&self, range: std::ops::Range<usize>) -> Targets<'_, S> {
+        if self.k == 0 {
+            Targets::Classes(&self.classes[range])
+        } else {
+            Targets::Values(Mat::new(&self.values[range.start * self.k..range.end * self.k], self.k, range.len()))
+        }
+    }
+
+    /// Weights of rows `range`.
+    pub fn weights(&self, range: std::ops::Range<usize>) -> Option<&[S]> {
+        self.weights.as_ref().map(|w| &w[range])
+    }
+
+    /// Room for `capacity` rows like these.
+    pub(crate) fn room(&self, capacity: usize) -> Picked<S> {
+        Picked {
+            rows: Samples {
+                x: vec![S::ZERO; self.d * capacity],
+                d: self.d,
+                n: 0,
+                classes: vec![0; if self.k == 0 { capacity } else { 0 }],
+                values: vec![S::ZERO; self.k * capacity],
+                k: self.k,
+                weights: self.weights.as_ref().map(|_| vec![S::ZERO; capacity]),
+            },
+        }
+    }
+}
+
+impl<S: Scalar> Picked<S> {
+    /// Copies the rows named by `order` here.
+    pub(crate) fn pick(&mut self, from: &Samples<S>, order: &[usize]) {
+        let to = &mut self.rows;
+        to.n = order.len();
+        let mut x = MatMut::new(&mut to.x[..from.d * order.len()], from.d, order.len());
+        for (j, &row) in order.iter().enumerate() {
+            x.col(j).copy_from_slice(&from.x[row * from.d..(row + 1) * from.d]);
+            if from.k == 0 {
+                to.classes[j] = from.classes[row];
+            } else {
+                to.values[j * from.k..(j + 1) * from.k].copy_from_slice(&from.values[row * from.k..(row + 1) * from.k]);
+            }
+            if let (Some(to), Some(from)) = (&mut to.weights, &from.weights) {
+                to[j] = from[row];
+            }
+        }
+    }
+
+    /// The rows that were picked.
+    pub(crate) fn rows(&self) -> &Samples<S> {
+        &self.rows
+    }
+}

@@ -1,0 +1,119 @@
+//! 200 steps of every optimizer on a 3-layer tanh network give PyTorch's θ (`reference/pytorch.py` made the numbers).
+
+use layerwise_core::{Pass, Pointwise};
+use layerwise_layers::Dense;
+use layerwise_losses::{Losses, SoftmaxCrossEntropy};
+use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
+use layerwise_optimizers::{Adagrad, Adam, Adamw, DecayOn, Optimizers, Rmsprop, Sgd};
+use layerwise_optimizers::{AddMomentum, Optimizer, ScaleByRate, Scheduled, Schedules};
+use layerwise_regularizers::L2;
+use layerwise_tensor::{Buf, Key, Mat, Purpose};
+use serde_json::Value;
+
+fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        number => vec![number.as_f64().unwrap()],
+    }
+}
+
+fn network() -> Network {
+    let tanh = || Pointwise(layerwise_activations::Tanh);
+    Builder::new(5)
+        .layer(Dense::new(7))
+        .layer(tanh())
+        .layer(Dense::new(6))
+        .layer(tanh())
+        .layer(Dense::new(3))
+        .build()
+        .unwrap()
+}
+
+/// Block after block, without padding, as the reference stores θ.
+fn pack(network: &Network, theta: &[f64]) -> Vec<f64> {
+    network.blocks().flat_map(|(_, block)| theta[block.range()].to_vec()).collect()
+}
+
+fn unpack(network: &Network, packed: &[f64]) -> Buf<f64> {
+    let mut theta = Buf::zeros(network.n_theta());
+    let mut at = 0;
+    for (_, block) in network.blocks() {
+        let n = block.rows * block.cols;
+        theta[block.range()].copy_from_slice(&packed[at..at + n]);
+        at += n;
+    }
+    theta
+}
+
+fn optimizer(name: &str) -> (Optimizer, Vec<Penalty>) {
+    let l2 = || Penalty { regularizer: std::sync::Arc::new(L2 { strength: 0.01 }), on: Where::default() };
+    let from = |o: Optimizers| (o.build(), Vec::new());
+    match name {
+        "sgd" => from(Sgd { rate: 0.05, ..Sgd::default() }.into()),
+        "sgd_momentum" => from(Sgd { rate: 0.05, momentum: 0.9, ..Sgd::default() }.into()),
+        "sgd_nesterov" => from(Sgd { rate: 0.05, momentum: 0.9, nesterov: true, ..Sgd::default() }.into()),
+        "adagrad" => from(Adagrad { rate: 0.05, ..Adagrad::default() }.into()),
+        "rmsprop" => from(Rmsprop { rate: 0.005, ..Rmsprop::default() }.into()),
+        "adam" => from(Adam { rate: 0.01, ..Adam::default() }.into()),
+        "adamw" => {
+            from(Adamw { rate: 0.01, weight_decay: 0.05, decay_on: DecayOn::Everything, ..Adamw::default() }.into())
+        }
+        "adam_clip" => from(Adam { rate: 0.01, clip: Some(0.5), ..Adam::default() }.into()),
+        "sgd_cosine_l2" => {
+            let schedule = Scheduled { rate: 0.05, schedule: Schedules::Cosine { steps: 200, floor: 0.0 } };
+            let plain = AddMomentum { momentum: 0.0, nesterov: false };
+            (Optimizer::default().then(plain).then(ScaleByRate { schedule }), vec![l2()])
+        }
+        other => panic!("no optimizer for {other}"),
+    }
+}
+
+#[test]
+fn two_hundred_steps_of_every_optimizer() {
+    let reference: Value = serde_json::from_str(include_str!("reference/pytorch.json")).unwrap();
+    let network = network();
+    let x = numbers(&reference["x"]);
+    let labels: Vec<u32> = numbers(&reference["labels"]).iter().map(|&l| l as u32).collect();
+    let loss = Losses::SoftmaxCrossEntropy(SoftmaxCrossEntropy::default()).boxed();
+    let weights = network.weights_mask::<f64>();
+    for run in reference["runs"].as_array().unwrap() {
+        let name = run["name"].as_str().unwrap();
+        let (optimizer, penalties) = optimizer(name);
+        let mut theta = unpack(&network, &numbers(&reference["theta0"]));
+        let mut grad = Buf::zeros(theta.len());
+        let mut state = optimizer.state(theta.len());
+        let mut workspace = Workspace::new(&network, 8);
+        for step in 0..200usize {
+            let first = step % 3 * 8;
+            let mut objective = Supervised {
+                network: &network,
+                loss: &*loss,
+                penalties: &penalties,
+                batch: Batch {
+                    x: Mat::new(&x[first * 5..(first + 8) * 5], 5, 8),
+                    targets: layerwise_core::Targets::Classes(&labels[first..first + 8]),
+                    weights: None,
+                },
+                workspace: &mut workspace,
+                pass: Pass::Train,
+                key: Key::new(0, Purpose::Mask),
+            };
+            let risk = objective.risk(&theta);
+            layerwise_core::Objective::eval(&mut objective, &theta, &mut grad);
+            if let Some(at) = [0, 9, 199].iter().position(|&s| s == step) {
+                let want = numbers(&run["loss"])[at];
+                assert!((risk / want - 1.0).abs() < 1e-12, "{name}, loss of step {step}: {risk}, should be {want}");
+            }
+            optimizer.step(&mut theta, &mut grad, &weights, 1.0, &mut state);
+            if let Some(want) = run["theta"].get((step + 1).to_string()) {
+                let bound = if name.starts_with("sgd") { 1e-12 } else { 1e-10 };
+                let (got, want) = (pack(&network, &theta), numbers(want));
+                let size = want.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+                for (g, w) in got.iter().zip(&want) {
+                    let error = (g - w).abs() / w.abs().max(1e-3 * size);
+                    assert!(error <= bound, "{name} after {} steps: {g}, should be {w} ({error:e})", step + 1);
+                }
+            }
+        }
+    }
+}

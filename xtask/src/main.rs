@@ -1,0 +1,80 @@
+//! The tasks of the workspace: `cargo xtask TASK`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod budget;
+mod ci;
+mod gradcheck;
+mod ranks;
+mod shell;
+mod site;
+mod source;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Tasks of the workspace.
+
+Usage: cargo xtask TASK [OPTIONS]
+
+Tasks:
+  gradcheck  Check every derivative: all catalogs and a few whole networks
+  tidy       Check the rules of the house: arrows between crates, file heads, unsafe, catalogs
+  budget     Count the packages that a crate pulls in against its limit
+  docs       Build book and API documentation as one site in target/site
+  ci         Everything but the tests: format, lints, tidy, gradcheck, docs, budget
+
+`cargo xtask TASK --help` tells more.";
+
+/// How a task ends that did not succeed.
+pub enum Trouble {
+    /// The command line is wrong: exit status 2.
+    Usage(String),
+    /// Something does not hold: exit status 1.
+    Failed(String),
+}
+
+impl From<std::io::Error> for Trouble {
+    fn from(e: std::io::Error) -> Self {
+        Trouble::Failed(e.to_string())
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(problem: String) -> Self {
+        Trouble::Failed(problem)
+    }
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let task = words.next().unwrap_or_default();
+    let words: Vec<String> = words.collect();
+    let result = match task.as_str() {
+        "gradcheck" => gradcheck::main(&words),
+        "tidy" => tidy::main(&words),
+        "budget" => budget::main(&words),
+        "docs" => site::main(&words),
+        "ci" => ci::main(&words),
+        "help" | "-h" | "--help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
+        other => Err(Trouble::Usage(format!(
+            "task should be gradcheck, tidy, budget, docs or ci, got `{other}`; see `cargo xtask --help`"
+        ))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Trouble::Failed(problem)) => {
+            eprintln!("xtask {task}: {problem}");
+            ExitCode::from(1)
+        }
+        Err(Trouble::Usage(problem)) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Running other programs, and where things are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Trouble;
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// The cargo that runs this task.
+pub fn cargo() -> Command {
+    program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
+}
+
+/// A program that runs at the root and reads nothing.
+pub fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(root()).stdin(std::process::Stdio::null());
+    command
+}
+
+/// The command as a person would type it.
+pub fn line(command: &Command) -> String {
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+    std::iter::once(name).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Says what runs, and runs it.
+///
+/// Errors: it cannot be started, or ends with another status than 0.
+pub fn run(command: &mut Command) -> Result<(), Trouble> {
+    let line = line(command);
+    println!("$ {line}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Trouble::Failed(format!("`{line}` ended with {status}"))),
+        Err(e) => Err(Trouble::Failed(format!("`{line}` could not be started: {e}"))),
+    }
+}
+
+/// What a command prints.
+///
+/// Errors: it cannot be started, or ends with another status than 0; with what it said.
+pub fn output(command: &mut Command) -> Result<String, Trouble> {
+    let line = line(command);
+    let output = command.output().map_err(|e| Trouble::Failed(format!("`{line}` could not be started: {e}")))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Trouble::Failed(format!("`{line}` ended with {}: {said}", output.status)))
+    }
+}
