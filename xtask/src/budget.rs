@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn a_package_counts_once_a_version() {
-        let tree = "a v1.0.0 (/x/a)\nb v1.0.0\nc v2.0.0 (proc-macro)\nc v2.0.0 (proc-macro) (*)\nb v1.0.0 (*)\nb v2.0.0\n\n";
+        let tree =
+            "a v1.0.0 (/x/a)\nb v1.0.0\nc v2.0.0 (proc-macro)\nc v2.0.0 (proc-macro) (*)\nb v1.0.0 (*)\nb v2.0.0\n\n";
         let got: Vec<String> = packages(tree).into_iter().collect();
         assert_eq!(got, ["a v1.0.0", "b v1.0.0", "b v2.0.0", "c v2.0.0"]);
     }

@@ -45,7 +45,10 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
         return Err(Trouble::Usage(format!("--only should be part of a component's name, got `{only}`")));
     }
     let start = Instant::now();
-    println!("{:<12} {:<24} {:>6} {:>10} {:>9} {:>6} {:>8}", "family", "component", "cases", "worst ulp", "of bound", "kinks", "seconds");
+    println!(
+        "{:<12} {:<24} {:>6} {:>10} {:>9} {:>6} {:>8}",
+        "family", "component", "cases", "worst ulp", "of bound", "kinks", "seconds"
+    );
     let mut failures = Vec::new();
     for Item { family, name, check } in &items {
         let begun = Instant::now();
@@ -93,7 +96,11 @@ fn items() -> Vec<Item> {
     }
     for l in Layers::all() {
         let (name, layer) = (l.name().into(), l.boxed());
-        items.push(Item { family: "layer", name, check: Box::new(move |seed, cases| check_layer_shapes(&*layer, seed, cases)) });
+        items.push(Item {
+            family: "layer",
+            name,
+            check: Box::new(move |seed, cases| check_layer_shapes(&*layer, seed, cases)),
+        });
     }
     for l in Losses::all() {
         let (name, loss) = (l.name().into(), l.boxed());

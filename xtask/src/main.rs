@@ -47,7 +47,20 @@ impl From<String> for Trouble {
     }
 }
 
+/// A reader that has seen enough (`| head`) ends the task, without a trace of the stack.
+fn end_quietly_on_a_closed_pipe() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        if said.is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            std::process::exit(141);
+        }
+        usual(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_quietly_on_a_closed_pipe();
     let mut words = std::env::args().skip(1);
     let task = words.next().unwrap_or_default();
     let words: Vec<String> = words.collect();

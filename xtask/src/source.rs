@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn test_modules_do_not_count() {
-        let code = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { c() }\n}\nfn d() {}\n#[cfg(test)]\nmod e;\nfn f() {}";
+        let code =
+            "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { c() }\n}\nfn d() {}\n#[cfg(test)]\nmod e;\nfn f() {}";
         let left = without_tests(code);
         assert_eq!(left.split_whitespace().collect::<Vec<_>>().join(" "), "fn a() {} fn d() {} fn f() {}");
         assert_eq!(left.lines().count(), code.lines().count());

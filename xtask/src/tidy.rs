@@ -130,12 +130,12 @@ impl Tree {
 
     /// Every breach, sorted by file and line.
     fn problems(&self) -> Vec<Problem> {
-        let mut problems = [arrows::check(self), documents::check(self), sources::check(self), catalogs::check(self)].concat();
+        let mut problems =
+            [arrows::check(self), documents::check(self), sources::check(self), catalogs::check(self)].concat();
         problems.sort();
         problems
     }
 }
-
 
 /// The crate that a file belongs to, as in `crates/layerwise-core/src/lib.rs`.
 pub fn crate_of(path: &str) -> &str {

@@ -4,7 +4,7 @@
 
 use layerwise_activations::{Activations, Relu, Sigmoid};
 use layerwise_core::Init;
-use layerwise_data::{Dataset, digits_split, split};
+use layerwise_data::{Dataset, Scaling, digits_split, split};
 use layerwise_diagnosis::{Diagnosis, Options, Rows, Status, diagnose};
 use layerwise_optimizers::Sgd;
 use layerwise_train::{NetworkSpec, Recipe};
@@ -20,8 +20,8 @@ struct Case {
 fn cases() -> Vec<Case> {
     let network =
         |hidden: Vec<usize>| NetworkSpec { hidden, activation: Activations::Relu(Relu), ..NetworkSpec::default() };
-    let sensible =
-        Recipe { network: network(vec![128]), scaling: layerwise_data::Scaling::MinMax, ..Recipe::default() };
+    let plain = Recipe { network: network(vec![128]), scaling: Scaling::MinMax, ..Recipe::default() };
+    let sensible = Recipe { epochs: 150, network: NetworkSpec { dropout: 0.5, ..network(vec![256]) }, ..plain.clone() };
     let sgd = |rate: f64| Sgd { rate, momentum: 0.9, ..Sgd::default() }.into();
     let deep = NetworkSpec {
         hidden: vec![32; 10],
@@ -29,13 +29,14 @@ fn cases() -> Vec<Case> {
         init: Init::UniformFanIn,
         ..NetworkSpec::default()
     };
-    let plain = Sgd { rate: 0.1, ..Sgd::default() }.into();
-    let free = Recipe { early_stopping: None, epochs: 60, ..sensible.clone() };
+    let gradient_descent = Sgd { rate: 0.1, ..Sgd::default() }.into();
+    let free = Recipe { early_stopping: None, epochs: 60, ..plain.clone() };
     vec![
-        Case { name: "sensible", recipe: sensible.clone(), train_rows: None, expected: &[] },
+        Case { name: "sensible", recipe: sensible, train_rows: None, expected: &[] },
+        Case { name: "plain", recipe: plain.clone(), train_rows: None, expected: &[] },
         Case {
             name: "lecture",
-            recipe: Recipe { network: deep, optimizer: plain, ..free.clone() },
+            recipe: Recipe { network: deep, optimizer: gradient_descent, ..free.clone() },
             train_rows: None,
             expected: &["vanishing-gradient", "saturated-units"],
         },
@@ -65,7 +66,7 @@ fn cases() -> Vec<Case> {
         },
         Case {
             name: "sgd",
-            recipe: Recipe { optimizer: sgd(0.05), early_stopping: sensible.early_stopping, ..free },
+            recipe: Recipe { optimizer: sgd(0.05), early_stopping: plain.early_stopping, ..free },
             train_rows: None,
             expected: &[],
         },

@@ -360,7 +360,9 @@ fn summary(status: Status, causes: &[CauseFound], reason: &str, cure: Option<&Cu
             c.seeds.len()
         )
     });
+    let sure =
+        if first.confidence > 0.9995 { "above 99.9 %".into() } else { format!("{:.1} %", 100.0 * first.confidence) };
     let others: Vec<&str> = causes[1..].iter().map(|c| c.cause.as_str()).collect();
     let then = if others.is_empty() { String::new() } else { format!(" Then: {}.", others.join(", ")) };
-    format!("Sick: {why}: {}{place}, confirmed with confidence {:.3}.{then}{gain}", first.cause, first.confidence)
+    format!("Sick: {why}: {}{place}, confirmed with confidence {sure}.{then}{gain}", first.cause)
 }

@@ -130,7 +130,7 @@ fn look<S: Scalar>(layer: String, network: &Network, node: usize, y: Mat<'_, S>)
     if low.is_finite() && high.is_finite() {
         (first, last) = (low, high);
     }
-    if !(last > first) {
+    if last <= first || last.is_nan() || first.is_nan() {
         (first, last) = (first - 0.5, first + 0.5);
     }
     let width = (last - first) / BINS as f64;

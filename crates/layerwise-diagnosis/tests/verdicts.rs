@@ -1,4 +1,5 @@
 //! Verdicts on small generated data, where the truth is known. (The digits, over 20 seeds, are `examples/verdicts.rs`.)
+#![allow(clippy::unwrap_used)]
 
 use layerwise_activations::{Activations, Sigmoid};
 use layerwise_core::Init;

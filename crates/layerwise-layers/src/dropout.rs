@@ -50,12 +50,12 @@ impl<S: Scalar> LayerKernel<S> for Dropout {
             }
         }
         io.y.data().copy_from_slice(io.x.data());
-        elementwise::zip(io.y.data(), io.cache, |y, mask| *y = *y * mask);
+        elementwise::zip(io.y.data(), io.cache, |y, mask| *y *= mask);
     }
     fn backward(&self, io: Backward<'_, S>) {
         if let Some(mut dx) = io.dx {
             dx.data().copy_from_slice(io.dy.data());
-            elementwise::zip(dx.data(), io.cache, |dx, mask| *dx = *dx * mask);
+            elementwise::zip(dx.data(), io.cache, |dx, mask| *dx *= mask);
         }
     }
 }

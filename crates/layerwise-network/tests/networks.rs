@@ -1,4 +1,5 @@
 //! Whole networks against the exact oracle, their layout, and the errors of building.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

@@ -2,8 +2,7 @@
 
 use layerwise_report::terminal::{number, percent, sparkline, table};
 use layerwise_report::{
-    Axis, Bars, Group, HeatMap, HistogramRow, Histograms, LayerBars, LineChart, Mark, Page, Series,
-    Tone,
+    Axis, Bars, Group, HeatMap, HistogramRow, Histograms, LayerBars, LineChart, Mark, Page, Series, Tone,
 };
 
 const LAYERS: usize = 9;
@@ -19,69 +18,30 @@ fn main() -> std::io::Result<()> {
 
 fn page() -> Page {
     let mut page = Page::new("Why does the nine-layer sigmoid network not learn?");
-    page.headline(
-        "Gradients vanish: layer 1 receives 1e-9 times what the output receives.",
-        Tone::Bad,
-    )
-    .headline(
-        "Normalization with He initialization repairs it on all five seeds.",
-        Tone::Good,
-    )
-    .headline(
-        "Whether dropout helps cannot be told from five seeds.",
-        Tone::Unsure,
-    )
-    .paragraph("Every number below comes from made-up data with realistic shapes.")
-    .section("Learning curves")
-    .figure(
-        &learning_curves().svg(),
-        "Mean over five seeds; the band spans lowest to highest.",
-    )
-    .figure(
-        &accuracies().svg(),
-        "Nine close series, told apart by dash and end label.",
-    )
-    .section("Gradients by layer")
-    .figure(
-        &gradients().svg(),
-        "Root mean square of each layer's weight gradient.",
-    )
-    .section("Activations by layer")
-    .figure(
-        &activations().svg(),
-        "Outputs of each layer on the test set at epoch 60.",
-    )
-    .figure(
-        &saturation().svg(),
-        "Units whose derivative is below 1 % of its maximum.",
-    )
-    .section("Before and after")
-    .figure(&before_after().svg(), "Test accuracy after 60 epochs.")
-    .figure(
-        &losses().svg(),
-        "Test loss on a logarithmic axis, where bars would mislead.",
-    );
+    page.headline("Gradients vanish: layer 1 receives 1e-9 times what the output receives.", Tone::Bad)
+        .headline("Normalization with He initialization repairs it on all five seeds.", Tone::Good)
+        .headline("Whether dropout helps cannot be told from five seeds.", Tone::Unsure)
+        .paragraph("Every number below comes from made-up data with realistic shapes.")
+        .section("Learning curves")
+        .figure(&learning_curves().svg(), "Mean over five seeds; the band spans lowest to highest.")
+        .figure(&accuracies().svg(), "Nine close series, told apart by dash and end label.")
+        .section("Gradients by layer")
+        .figure(&gradients().svg(), "Root mean square of each layer's weight gradient.")
+        .section("Activations by layer")
+        .figure(&activations().svg(), "Outputs of each layer on the test set at epoch 60.")
+        .figure(&saturation().svg(), "Units whose derivative is below 1 % of its maximum.")
+        .section("Before and after")
+        .figure(&before_after().svg(), "Test accuracy after 60 epochs.")
+        .figure(&losses().svg(), "Test loss on a logarithmic axis, where bars would mislead.");
     let rows: Vec<Vec<String>> = (0..LAYERS)
         .map(|layer| {
             let sizes: Vec<f64> = (0..EPOCHS).map(|epoch| gradient(layer, epoch)).collect();
             let logs: Vec<f64> = sizes.iter().step_by(3).map(|size| size.log10()).collect();
-            vec![
-                name(layer),
-                number(sizes[0]),
-                percent(saturated(layer)),
-                sparkline(&logs),
-            ]
+            vec![name(layer), number(sizes[0]), percent(saturated(layer)), sparkline(&logs)]
         })
         .collect();
-    let header = [
-        "layer",
-        "first gradient",
-        "saturated",
-        "log gradient over epochs",
-    ];
-    page.section("Numbers")
-        .table(&header, &rows)
-        .details("As text", &table(&header, &rows));
+    let header = ["layer", "first gradient", "saturated", "log gradient over epochs"];
+    page.section("Numbers").table(&header, &rows).details("As text", &table(&header, &rows));
     page
 }
 
@@ -121,58 +81,29 @@ fn curve(start: f64, end: f64, speed: f64, seed: usize) -> Vec<(f64, f64)> {
         let smooth = end + (start - end) * (-speed * epoch as f64).exp();
         smooth * (1.0 + 0.05 * noise(seed * 131 + epoch))
     };
-    (0..=EPOCHS)
-        .map(|epoch| (epoch as f64, value(epoch)))
-        .collect()
+    (0..=EPOCHS).map(|epoch| (epoch as f64, value(epoch))).collect()
 }
 
 fn learning_curves() -> LineChart {
     let mut plain = Series::new("before: sigmoid", curve(2.302, 2.29, 0.02, 1));
-    plain
-        .points
-        .iter_mut()
-        .for_each(|point| point.1 = 2.302 - 0.0003 * point.0);
+    plain.points.iter_mut().for_each(|point| point.1 = 2.302 - 0.0003 * point.0);
     let mut fixed = Series::new("after: batch normalization", curve(2.3, 0.03, 0.12, 2));
-    let band = fixed
-        .points
-        .iter()
-        .map(|&(x, y)| (x, 0.7 * y, 1.4 * y))
-        .collect();
+    let band = fixed.points.iter().map(|&(x, y)| (x, 0.7 * y, 1.4 * y)).collect();
     fixed.band = Some(band);
     let mut wild = Series::new("after: learning rate 1.0", curve(2.3, 0.6, 0.3, 3));
-    wild.points
-        .iter_mut()
-        .skip(14)
-        .for_each(|point| point.1 *= 1.5f64.powf(point.0 - 14.0));
-    wild.points
-        .iter_mut()
-        .skip(22)
-        .for_each(|point| point.1 = f64::NAN);
+    wild.points.iter_mut().skip(14).for_each(|point| point.1 *= 1.5f64.powf(point.0 - 14.0));
+    wild.points.iter_mut().skip(22).for_each(|point| point.1 = f64::NAN);
     let mut gappy = Series::new("validation", curve(2.4, 0.09, 0.1, 4));
-    gappy
-        .points
-        .iter_mut()
-        .skip(30)
-        .take(4)
-        .for_each(|point| point.1 = f64::NAN);
+    gappy.points.iter_mut().skip(30).take(4).for_each(|point| point.1 = f64::NAN);
     LineChart {
         title: "Training loss before and after the remedy".into(),
         x: Axis::linear("epoch").whole(),
         y: Axis::log10("cross-entropy").unit("nats"),
         series: vec![plain, fixed, wild, gappy],
         marks: vec![
-            Mark {
-                at: 14.0,
-                label: "diagnosed: exploding".into(),
-            },
-            Mark {
-                at: 20.0,
-                label: "learning rate halved".into(),
-            },
-            Mark {
-                at: 60.0,
-                label: "early stopping".into(),
-            },
+            Mark { at: 14.0, label: "diagnosed: exploding".into() },
+            Mark { at: 20.0, label: "learning rate halved".into() },
+            Mark { at: 60.0, label: "early stopping".into() },
         ],
     }
 }
@@ -180,10 +111,7 @@ fn learning_curves() -> LineChart {
 fn accuracies() -> LineChart {
     let series = |index: usize| {
         let end = 0.93 + 0.004 * index as f64;
-        Series::new(
-            format!("depth {}", index + 1),
-            curve(0.1, end, 0.15, 50 + index),
-        )
+        Series::new(format!("depth {}", index + 1), curve(0.1, end, 0.15, 50 + index))
     };
     LineChart {
         title: "Test accuracy by depth".into(),
@@ -212,18 +140,10 @@ fn activations() -> Histograms {
         let width = 0.22 - 0.02 * layer as f64;
         let density = |center: f64| {
             let bell = |at: f64| (-((center - at) / width).powi(2)).exp();
-            1000.0
-                * (bell(0.5) * (1.0 - saturated(layer))
-                    + saturated(layer) * (bell(0.0) + bell(1.0)))
+            1000.0 * (bell(0.5) * (1.0 - saturated(layer)) + saturated(layer) * (bell(0.0) + bell(1.0)))
         };
-        let counts = edges
-            .windows(2)
-            .map(|pair| density(0.5 * (pair[0] + pair[1])).round());
-        HistogramRow {
-            name: name(layer),
-            counts: counts.collect(),
-            edges,
-        }
+        let counts = edges.windows(2).map(|pair| density(0.5 * (pair[0] + pair[1])).round());
+        HistogramRow { name: name(layer), counts: counts.collect(), edges }
     };
     Histograms {
         title: "Activations of every layer".into(),
@@ -236,20 +156,13 @@ fn saturation() -> LayerBars {
     LayerBars {
         title: "Saturated units by layer".into(),
         x: Axis::linear("saturated units").unit("%").range(0.0, 100.0),
-        rows: (0..LAYERS)
-            .map(|layer| (name(layer), 100.0 * saturated(layer)))
-            .collect(),
+        rows: (0..LAYERS).map(|layer| (name(layer), 100.0 * saturated(layer))).collect(),
     }
 }
 
 fn group(name: &str, mean: f64, spread: f64, seed: usize) -> Group {
-    let values = (0..5)
-        .map(|index| mean + spread * noise(seed * 17 + index))
-        .collect();
-    Group {
-        name: name.into(),
-        values,
-    }
+    let values = (0..5).map(|index| mean + spread * noise(seed * 17 + index)).collect();
+    Group { name: name.into(), values }
 }
 
 fn before_after() -> Bars {

@@ -40,73 +40,43 @@ pub struct Axis {
 impl Axis {
     /// A linear axis that follows the data.
     pub fn linear(label: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            unit: String::new(),
-            scale: Scale::Linear,
-            range: None,
-            whole: false,
-        }
+        Self { label: label.into(), unit: String::new(), scale: Scale::Linear, range: None, whole: false }
     }
 
     /// A logarithmic axis that follows the data.
     pub fn log10(label: impl Into<String>) -> Self {
-        Self {
-            scale: Scale::Log10,
-            ..Self::linear(label)
-        }
+        Self { scale: Scale::Log10, ..Self::linear(label) }
     }
 
     /// The same axis with a unit.
     pub fn unit(self, unit: impl Into<String>) -> Self {
-        Self {
-            unit: unit.into(),
-            ..self
-        }
+        Self { unit: unit.into(), ..self }
     }
 
     /// The same axis showing a fixed range.
     pub fn range(self, low: f64, high: f64) -> Self {
-        Self {
-            range: Some((low, high)),
-            ..self
-        }
+        Self { range: Some((low, high)), ..self }
     }
 
     /// The same axis with ticks on whole numbers only, for counts such as epochs.
     pub fn whole(self) -> Self {
-        Self {
-            whole: true,
-            ..self
-        }
+        Self { whole: true, ..self }
     }
 
     /// The label with its unit in parentheses.
     pub(crate) fn caption(&self) -> String {
-        if self.unit.is_empty() {
-            self.label.clone()
-        } else {
-            format!("{} ({})", self.label, self.unit)
-        }
+        if self.unit.is_empty() { self.label.clone() } else { format!("{} ({})", self.label, self.unit) }
     }
 
     /// Lowest and highest axis coordinate shown for `values`, never of zero length.
     pub(crate) fn extent(&self, values: impl Iterator<Item = f64>) -> (f64, f64) {
-        let fixed = self.range.and_then(|(low, high)| {
-            Some((self.scale.transform(low)?, self.scale.transform(high)?))
-        });
+        let fixed = self.range.and_then(|(low, high)| Some((self.scale.transform(low)?, self.scale.transform(high)?)));
         let (low, high) = fixed.unwrap_or_else(|| {
             values
                 .filter_map(|value| self.scale.transform(value))
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| {
-                    (low.min(at), high.max(at))
-                })
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)))
         });
-        let (low, high) = if low > high && fixed.is_some() {
-            (high, low)
-        } else {
-            (low, high)
-        };
+        let (low, high) = if low > high && fixed.is_some() { (high, low) } else { (low, high) };
         if low > high {
             return (0.0, 1.0);
         }
@@ -164,10 +134,7 @@ mod tests {
     fn widening_ends_on_round_values() {
         let linear = Axis::linear("x");
         assert_eq!(linear.widen((0.03, 0.97), 5), (0.0, 1.0));
-        assert_eq!(
-            linear.clone().range(0.0, 0.9).widen((0.0, 0.9), 5),
-            (0.0, 0.9)
-        );
+        assert_eq!(linear.clone().range(0.0, 0.9).widen((0.0, 0.9), 5), (0.0, 0.9));
         let (low, high) = Axis::log10("x").widen((0.03f64.log10(), 10.2f64.log10()), 5);
         assert!((low - 0.02f64.log10()).abs() < 1e-12 && (high - 20f64.log10()).abs() < 1e-12);
         assert_eq!(Axis::log10("x").widen((-3.0, 2.0), 5), (-3.0, 2.0));
@@ -178,26 +145,16 @@ mod tests {
     #[test]
     fn extent_survives_degenerate_data() {
         let linear = Axis::linear("x");
-        assert_eq!(
-            linear.extent([f64::NAN, f64::INFINITY].into_iter()),
-            (0.0, 1.0)
-        );
+        assert_eq!(linear.extent([f64::NAN, f64::INFINITY].into_iter()), (0.0, 1.0));
         assert_eq!(linear.extent([5.0, 5.0].into_iter()), (4.5, 5.5));
         assert_eq!(linear.extent([0.0].into_iter()), (-0.5, 0.5));
         let (low, high) = linear.extent([f64::MAX, f64::MIN].into_iter());
         assert!((high - low).is_finite() && !linear.ticks(low, high, 5).major.is_empty());
         let log = Axis::log10("x");
-        assert_eq!(
-            log.extent([0.0, -1.0, 10.0, 1000.0].into_iter()),
-            (1.0, 3.0)
-        );
+        assert_eq!(log.extent([0.0, -1.0, 10.0, 1000.0].into_iter()), (1.0, 3.0));
         assert_eq!(log.extent([1.0].into_iter()), (-0.5, 0.5));
-        assert_eq!(
-            log.clone().range(10.0, 0.1).extent([].into_iter()),
-            (-1.0, 1.0)
-        );
-        let noise =
-            linear.extent([std::f64::consts::LN_2, std::f64::consts::LN_2 + 1e-12].into_iter());
+        assert_eq!(log.clone().range(10.0, 0.1).extent([].into_iter()), (-1.0, 1.0));
+        let noise = linear.extent([std::f64::consts::LN_2, std::f64::consts::LN_2 + 1e-12].into_iter());
         assert!(noise.1 - noise.0 > 0.1);
     }
 }

@@ -41,12 +41,7 @@ impl Bars {
         let mut svg = Svg::new(&self.title);
         let top = draw_title(&mut svg, &self.title) + 40.0;
         let y = Ruler::new(&self.y, self.extent(), 6);
-        let area = Area {
-            left: y.left_edge(),
-            top,
-            right: WIDTH - RIM,
-            bottom: top + HEIGHT,
-        };
+        let area = Area { left: y.left_edge(), top, right: WIDTH - RIM, bottom: top + HEIGHT };
         let y = y.between(area.bottom, area.top);
         y.draw_left(&mut svg, &area);
         let slot = area.width() / self.groups.len().max(1) as f64;
@@ -69,10 +64,7 @@ impl Bars {
             let found = MeanInterval::of(&group.values);
             [found.mean - found.half_width, found.mean + found.half_width]
         });
-        let seeds = self
-            .groups
-            .iter()
-            .flat_map(|group| group.values.iter().copied());
+        let seeds = self.groups.iter().flat_map(|group| group.values.iter().copied());
         // On a logarithmic axis zero cannot be shown and drops out by itself.
         let values = seeds.chain(intervals).chain([0.0]);
         self.y.widen(self.y.extent(values), 6)
@@ -80,33 +72,16 @@ impl Bars {
 }
 
 /// Draws one group and returns where the text below it ends.
-fn draw_group(
-    svg: &mut Svg,
-    group: &Group,
-    y: &Ruler,
-    area: &Area,
-    (center, slot): (f64, f64),
-) -> f64 {
+fn draw_group(svg: &mut Svg, group: &Group, y: &Ruler, area: &Area, (center, slot): (f64, f64)) -> f64 {
     let found = MeanInterval::of(&group.values);
     let half = (0.34 * slot).min(48.0);
     svg.open_group(&format!("{}: {}", group.name, found));
-    svg.open_clip(
-        center - 0.5 * slot,
-        area.top - 4.0,
-        slot,
-        area.height() + 4.0,
-    );
+    svg.open_clip(center - 0.5 * slot, area.top - 4.0, slot, area.height() + 4.0);
     if let Some(mean) = y.pixel(found.mean) {
         // A bar's length means something only when it starts at zero.
         if let Some(zero) = y.pixel(0.0).filter(|_| y.holds(0.0)) {
             let attributes = format!("fill=\"{BAR}\"");
-            svg.rect(
-                center - half,
-                mean.min(zero),
-                2.0 * half,
-                (mean - zero).abs(),
-                &attributes,
-            );
+            svg.rect(center - half, mean.min(zero), 2.0 * half, (mean - zero).abs(), &attributes);
         }
         let attributes = format!("stroke=\"{BAR_EDGE}\" stroke-width=\"2.5\"");
         svg.line((center - half, mean), (center + half, mean), &attributes);
@@ -138,22 +113,14 @@ fn draw_seeds(svg: &mut Svg, values: &[f64], y: &Ruler, (center, half): (f64, f6
     for (index, &value) in values.iter().enumerate() {
         if let Some(at) = y.pixel(value) {
             let x = center + 0.05 * half + step * (index as f64 + 0.5);
-            let attributes = format!(
-                "fill=\"#ffffff\" fill-opacity=\"0.8\" stroke=\"{INK}\" stroke-width=\"1.2\""
-            );
+            let attributes = format!("fill=\"#ffffff\" fill-opacity=\"0.8\" stroke=\"{INK}\" stroke-width=\"1.2\"");
             svg.circle((x, at), 3.0, &attributes);
         }
     }
 }
 
 /// The printed values above the plot and the name below it; returns where the latter ends.
-fn draw_captions(
-    svg: &mut Svg,
-    group: &Group,
-    found: &MeanInterval,
-    area: &Area,
-    (center, slot): (f64, f64),
-) -> f64 {
+fn draw_captions(svg: &mut Svg, group: &Group, found: &MeanInterval, area: &Area, (center, slot): (f64, f64)) -> f64 {
     let (mean, half_width) = found.rounded();
     let mean = shortest(mean, found.mean, slot);
     let bold = "font-weight=\"600\"";
@@ -167,12 +134,7 @@ fn draw_captions(
     let wrapped = wrap(&group.name, columns);
     let mut y = area.bottom + 14.0;
     for line in wrapped.lines().take(NAME_LINES) {
-        svg.text(
-            (center, y),
-            Anchor::Middle,
-            "",
-            &fit(line, LABEL, slot - 4.0),
-        );
+        svg.text((center, y), Anchor::Middle, "", &fit(line, LABEL, slot - 4.0));
         y += 14.0;
     }
     if found.non_finite > 0 {
@@ -205,24 +167,13 @@ mod tests {
     use crate::markup::assert_well_formed;
 
     fn bars(y: Axis, groups: &[&[f64]]) -> Bars {
-        let group = |values: &&[f64]| Group {
-            name: "before & after".into(),
-            values: values.to_vec(),
-        };
-        Bars {
-            title: "Accuracy".into(),
-            y,
-            groups: groups.iter().map(group).collect(),
-        }
+        let group = |values: &&[f64]| Group { name: "before & after".into(), values: values.to_vec() };
+        Bars { title: "Accuracy".into(), y, groups: groups.iter().map(group).collect() }
     }
 
     #[test]
     fn prints_means_intervals_seeds_and_losses() {
-        let svg = bars(
-            Axis::linear("accuracy"),
-            &[&[1.0, 2.0, 3.0], &[5.0, f64::NAN]],
-        )
-        .svg();
+        let svg = bars(Axis::linear("accuracy"), &[&[1.0, 2.0, 3.0], &[5.0, f64::NAN]]).svg();
         assert_well_formed(&svg);
         // Standard error 1/√3 times t(2) = 4.303.
         assert!(svg.contains("after: 2.0 ± 2.5") && svg.contains(">± 2.5<"));

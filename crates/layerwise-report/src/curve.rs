@@ -26,25 +26,12 @@ fn thin(run: &[(f64, f64)]) -> Vec<(f64, f64)> {
     run.chunk_by(|a, b| a.0.round() == b.0.round())
         .flat_map(|column| {
             let lowest = |best: usize, i: usize| {
-                if column[i].1 < column[best].1 {
-                    i
-                } else {
-                    best
-                }
+                if column[i].1 < column[best].1 { i } else { best }
             };
             let highest = |best: usize, i: usize| {
-                if column[i].1 > column[best].1 {
-                    i
-                } else {
-                    best
-                }
+                if column[i].1 > column[best].1 { i } else { best }
             };
-            let mut kept = [
-                0,
-                (0..column.len()).fold(0, lowest),
-                (0..column.len()).fold(0, highest),
-                column.len() - 1,
-            ];
+            let mut kept = [0, (0..column.len()).fold(0, lowest), (0..column.len()).fold(0, highest), column.len() - 1];
             kept.sort_unstable();
             let mut kept = kept.to_vec();
             kept.dedup();
@@ -58,12 +45,7 @@ pub(crate) fn polyline(run: &[(f64, f64)]) -> String {
     let mut data = String::new();
     for (index, point) in thin(run).iter().enumerate() {
         let command = if index == 0 { 'M' } else { 'L' };
-        let _ = write!(
-            data,
-            "{command}{} {}",
-            coordinate(point.0),
-            coordinate(point.1)
-        );
+        let _ = write!(data, "{command}{} {}", coordinate(point.0), coordinate(point.1));
     }
     data
 }
@@ -71,21 +53,14 @@ pub(crate) fn polyline(run: &[(f64, f64)]) -> String {
 /// Outline of a band: each run of finite stretches along its upper and back along its lower edge.
 pub(crate) fn band_path(band: &[(f64, f64, f64)], x: &Ruler, y: &Ruler) -> String {
     let edge = |at: f64, value: f64| Some((x.pixel(at)?, y.pixel_or_start(value)?));
-    let corners = band
-        .iter()
-        .map(|&(at, low, high)| Some((edge(at, low)?, edge(at, high)?)));
+    let corners = band.iter().map(|&(at, low, high)| Some((edge(at, low)?, edge(at, high)?)));
     let corners: Vec<_> = corners.collect();
     let mut data = String::new();
     for run in corners.split(Option::is_none) {
         let (lower, upper): (Vec<_>, Vec<_>) = run.iter().flatten().copied().unzip();
         if lower.len() > 1 {
             let back: Vec<_> = lower.into_iter().rev().collect();
-            let _ = write!(
-                data,
-                "{}{}Z",
-                polyline(&upper),
-                polyline(&back).replacen('M', "L", 1)
-            );
+            let _ = write!(data, "{}{}Z", polyline(&upper), polyline(&back).replacen('M', "L", 1));
         }
     }
     data

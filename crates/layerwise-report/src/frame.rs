@@ -59,14 +59,7 @@ pub(crate) struct Ruler<'a> {
 impl<'a> Ruler<'a> {
     /// A ruler showing axis coordinates `extent` with about `target` labelled ticks.
     pub fn new(axis: &'a Axis, extent: (f64, f64), target: usize) -> Self {
-        Self {
-            axis,
-            low: extent.0,
-            high: extent.1,
-            start: 0.0,
-            end: 1.0,
-            target,
-        }
+        Self { axis, low: extent.0, high: extent.1, start: 0.0, end: 1.0, target }
     }
 
     /// The same ruler laid from pixel `start` to pixel `end`.
@@ -81,8 +74,7 @@ impl<'a> Ruler<'a> {
 
     /// Pixel of `value`, those below a logarithmic axis falling on its start.
     pub fn pixel_or_start(&self, value: f64) -> Option<f64> {
-        self.pixel(value)
-            .or_else(|| value.is_finite().then_some(self.start))
+        self.pixel(value).or_else(|| value.is_finite().then_some(self.start))
     }
 
     /// Share of the ruler at which `value` lies: 0 at its start, 1 at its end.
@@ -93,8 +85,7 @@ impl<'a> Ruler<'a> {
 
     /// Whether `value` lies on the ruler.
     pub fn holds(&self, value: f64) -> bool {
-        self.share(value)
-            .is_some_and(|share| (-1e-9..=1.0 + 1e-9).contains(&share))
+        self.share(value).is_some_and(|share| (-1e-9..=1.0 + 1e-9).contains(&share))
     }
 
     fn place(&self, at: f64) -> f64 {
@@ -104,11 +95,7 @@ impl<'a> Ruler<'a> {
     /// Width of the widest tick label.
     pub fn label_width(&self) -> f64 {
         let ticks = self.axis.ticks(self.low, self.high, self.target);
-        ticks
-            .major
-            .iter()
-            .map(|(_, label)| pixel_width(label, LABEL))
-            .fold(0.0, f64::max)
+        ticks.major.iter().map(|(_, label)| pixel_width(label, LABEL)).fold(0.0, f64::max)
     }
 
     /// Draws the ruler as the horizontal axis below `area`, with grid lines when asked.
@@ -123,11 +110,7 @@ impl<'a> Ruler<'a> {
         for (at, label) in &ticks.major {
             let x = self.place(*at);
             if grid {
-                svg.line(
-                    (x, area.top),
-                    (x, area.bottom),
-                    &format!("stroke=\"{GRID}\""),
-                );
+                svg.line((x, area.top), (x, area.bottom), &format!("stroke=\"{GRID}\""));
             }
             svg.line((x, area.bottom), (x, area.bottom + 5.0), &soft);
             // Ticks of narrow logarithmic ranges crowd toward the end: their labels are left out.
@@ -155,11 +138,7 @@ impl<'a> Ruler<'a> {
         }
         for (at, label) in &ticks.major {
             let y = self.place(*at);
-            svg.line(
-                (area.left, y),
-                (area.right, y),
-                &format!("stroke=\"{GRID}\""),
-            );
+            svg.line((area.left, y), (area.right, y), &format!("stroke=\"{GRID}\""));
             svg.line((area.left - 5.0, y), (area.left, y), &soft);
             let attributes = format!("fill=\"{SOFT_INK}\"");
             svg.text((area.left - 8.0, y), Anchor::End, &attributes, label);
@@ -179,9 +158,7 @@ impl<'a> Ruler<'a> {
 
 /// Left edge of the plot area that leaves room for row names.
 pub(crate) fn names_edge<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
-    let widest = names
-        .map(|name| pixel_width(name, LABEL))
-        .fold(0.0, f64::max);
+    let widest = names.map(|name| pixel_width(name, LABEL)).fold(0.0, f64::max);
     RIM + widest.min(NAME_LIMIT) + 10.0
 }
 

@@ -1,9 +1,7 @@
 //! Heat maps: a quantity per layer over time, such as the gradient's size.
 
 use crate::axis::{Axis, Scale};
-use crate::frame::{
-    Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge,
-};
+use crate::frame::{Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge};
 use crate::palette::{SOFT_INK, sequential};
 use crate::svg::{Anchor, Svg};
 use crate::terminal::number;
@@ -55,12 +53,8 @@ impl HeatMap {
             bottom: top + row_height * self.rows.len() as f64,
         };
         let edges = self.column_edges();
-        let axis = Axis {
-            scale: Scale::Linear,
-            ..self.x.clone()
-        };
-        let x =
-            Ruler::new(&axis, axis.extent(edges.iter().copied()), 8).between(area.left, area.right);
+        let axis = Axis { scale: Scale::Linear, ..self.x.clone() };
+        let x = Ruler::new(&axis, axis.extent(edges.iter().copied()), 8).between(area.left, area.right);
         let values = self.values.iter().flatten().copied();
         let color = Ruler::new(&self.value, self.value.extent(values), 7);
 
@@ -97,11 +91,8 @@ impl HeatMap {
         let steps = &self.steps;
         let increasing = steps.windows(2).all(|pair| pair[0] < pair[1]);
         let finite = steps.iter().all(|step| step.is_finite());
-        let steps: Vec<f64> = if increasing && finite {
-            steps.clone()
-        } else {
-            (0..steps.len()).map(|index| index as f64).collect()
-        };
+        let steps: Vec<f64> =
+            if increasing && finite { steps.clone() } else { (0..steps.len()).map(|index| index as f64).collect() };
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
             return Vec::new();
         };
@@ -116,22 +107,14 @@ impl HeatMap {
     }
 
     /// Runs of equal neighboring cells of a row as (left, right, cell) in pixels.
-    fn merged_cells(
-        &self,
-        row: usize,
-        edges: &[f64],
-        x: &Ruler,
-        color: &Ruler,
-    ) -> Vec<(f64, f64, Cell)> {
+    fn merged_cells(&self, row: usize, edges: &[f64], x: &Ruler, color: &Ruler) -> Vec<(f64, f64, Cell)> {
         let values = self.values.get(row).map_or(&[][..], Vec::as_slice);
         let mut cells: Vec<(f64, f64, Cell)> = Vec::new();
         let mut column = 0;
         while column + 1 < edges.len() {
             let from = x.pixel(edges[column]).unwrap_or(0.0);
             let mut end = column + 1;
-            while end + 1 < edges.len()
-                && x.pixel(edges[end]).is_some_and(|to| to - from < NARROWEST)
-            {
+            while end + 1 < edges.len() && x.pixel(edges[end]).is_some_and(|to| to - from < NARROWEST) {
                 end += 1;
             }
             let to = x.pixel(edges[end]).unwrap_or(from);
@@ -151,11 +134,7 @@ impl HeatMap {
         let values = self.values.get(row).map_or(&[][..], Vec::as_slice);
         match (values.first(), values.last()) {
             (Some(&first), Some(&last)) => {
-                format!(
-                    "{name}: {} at first, {} at last",
-                    number(first),
-                    number(last)
-                )
+                format!("{name}: {} at first, {} at last", number(first), number(last))
             }
             _ => format!("{name}: no values"),
         }
@@ -163,34 +142,18 @@ impl HeatMap {
 
     /// Draws the color bar, and a swatch for each special cell that occurs.
     fn draw_key(&self, svg: &mut Svg, area: &Area, top: f64, color: Ruler, seen: &[Cell]) {
-        let bar = Area {
-            left: area.left,
-            top,
-            right: area.left + 300.0,
-            bottom: top + 14.0,
-        };
+        let bar = Area { left: area.left, top, right: area.left + 300.0, bottom: top + 14.0 };
         let step = bar.width() / 100.0;
         for index in 0..100 {
             let shade = sequential((f64::from(index) + 0.5) / 100.0);
             let attributes = format!("fill=\"{shade}\" shape-rendering=\"crispEdges\"");
-            svg.rect(
-                bar.left + step * f64::from(index),
-                bar.top,
-                step + 0.5,
-                14.0,
-                &attributes,
-            );
+            svg.rect(bar.left + step * f64::from(index), bar.top, step + 0.5, 14.0, &attributes);
         }
         let frame = format!("fill=\"none\" stroke=\"{SOFT_INK}\" stroke-width=\"0.75\"");
         svg.rect(bar.left, bar.top, bar.width(), bar.height(), &frame);
-        color
-            .between(bar.left, bar.right)
-            .draw_below(svg, &bar, false);
+        color.between(bar.left, bar.right).draw_below(svg, &bar, false);
 
-        let notes = [
-            (Cell::Vanished, "zero"),
-            (Cell::Broken, "NaN, infinite or missing"),
-        ];
+        let notes = [(Cell::Vanished, "zero"), (Cell::Broken, "NaN, infinite or missing")];
         let shown = notes.iter().filter(|(cell, _)| seen.contains(cell));
         let left = bar.right + 36.0;
         for (index, (cell, note)) in shown.enumerate() {
@@ -247,9 +210,7 @@ mod tests {
         HeatMap {
             title: "Gradient <size>".into(),
             x: Axis::linear("epoch"),
-            rows: (1..=values.len())
-                .map(|layer| format!("layer & {layer}"))
-                .collect(),
+            rows: (1..=values.len()).map(|layer| format!("layer & {layer}")).collect(),
             steps,
             values,
             value: Axis::log10("gradient").unit("RMS"),
@@ -258,11 +219,7 @@ mod tests {
 
     #[test]
     fn zero_and_nan_cells_are_told_apart_from_small_ones() {
-        let svg = map(
-            vec![0.0, 1.0, 2.0, 3.0],
-            vec![vec![1e-12, 0.0, f64::NAN, 1.0]],
-        )
-        .svg();
+        let svg = map(vec![0.0, 1.0, 2.0, 3.0], vec![vec![1e-12, 0.0, f64::NAN, 1.0]]).svg();
         assert_well_formed(&svg);
         assert!(svg.contains("#def5e5") && svg.contains("#2e1e3c"));
         assert!(svg.contains(">zero<") && svg.contains(">NaN, infinite or missing<"));
@@ -285,20 +242,12 @@ mod tests {
         let mut values = vec![1.0; 20_000];
         values[12_345] = f64::NAN;
         let svg = map(steps, vec![values]).svg();
-        assert!(
-            svg.contains("missing") && svg.len() < 60_000,
-            "{}",
-            svg.len()
-        );
+        assert!(svg.contains("missing") && svg.len() < 60_000, "{}", svg.len());
     }
 
     #[test]
     fn survives_empty_short_and_infinite_data() {
-        for values in [
-            vec![],
-            vec![vec![]],
-            vec![vec![f64::INFINITY, 1.0], vec![0.0]],
-        ] {
+        for values in [vec![], vec![vec![]], vec![vec![f64::INFINITY, 1.0], vec![0.0]]] {
             assert_well_formed(&map(vec![0.0, 1.0], values.clone()).svg());
             assert_well_formed(&map(vec![], values).svg());
         }

@@ -3,9 +3,7 @@
 use std::fmt::Write;
 
 use crate::axis::Axis;
-use crate::frame::{
-    Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge,
-};
+use crate::frame::{Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge};
 use crate::palette::{BAR, BAR_EDGE, SOFT_INK};
 use crate::svg::{Anchor, Svg, coordinate};
 use crate::terminal::percent;
@@ -57,12 +55,7 @@ impl Histograms {
         let edges = self.rows.iter().flat_map(|row| &row.edges).copied();
         let x = Ruler::new(&self.x, self.x.extent(edges), 8).between(area.left, area.right);
         x.draw_below(&mut svg, &area, true);
-        draw_note(
-            &mut svg,
-            (WIDTH - RIM, top - 8.0),
-            Anchor::End,
-            "fullest bin",
-        );
+        draw_note(&mut svg, (WIDTH - RIM, top - 8.0), Anchor::End, "fullest bin");
         let own = "each row scaled to its own peak";
         draw_note(&mut svg, (area.left, top - 8.0), Anchor::Start, own);
         for (index, row) in self.rows.iter().enumerate() {
@@ -89,12 +82,7 @@ impl Histograms {
 
 /// Share of all counts that falls in the fullest bin, or `None` without any count.
 fn fullest_share(counts: &[f64]) -> Option<f64> {
-    let usable = || {
-        counts
-            .iter()
-            .copied()
-            .filter(|count| count.is_finite() && *count > 0.0)
-    };
+    let usable = || counts.iter().copied().filter(|count| count.is_finite() && *count > 0.0);
     let total: f64 = usable().sum();
     (total > 0.0).then(|| usable().fold(0.0, f64::max) / total)
 }
@@ -118,8 +106,7 @@ fn draw_bins(svg: &mut Svg, bins: &[Bin], bottom: f64) {
     let mut data = String::new();
     for &(left, right, density) in bins {
         let height = density / peak * (ROW - 7.0);
-        let [left, right, top, bottom] =
-            [left, right, bottom - height.max(0.75), bottom].map(coordinate);
+        let [left, right, top, bottom] = [left, right, bottom - height.max(0.75), bottom].map(coordinate);
         let _ = write!(data, "M{left} {bottom}V{top}H{right}V{bottom}Z");
     }
     let attributes = format!("fill=\"{BAR}\" stroke=\"{BAR_EDGE}\" stroke-width=\"0.75\"");
@@ -132,11 +119,7 @@ mod tests {
     use crate::markup::assert_well_formed;
 
     fn row(edges: &[f64], counts: &[f64]) -> HistogramRow {
-        HistogramRow {
-            name: "layer <1>".into(),
-            edges: edges.to_vec(),
-            counts: counts.to_vec(),
-        }
+        HistogramRow { name: "layer <1>".into(), edges: edges.to_vec(), counts: counts.to_vec() }
     }
 
     #[test]
@@ -158,20 +141,11 @@ mod tests {
             row(&[0.0, 1.0], &[f64::NAN]),
         ];
         for x in [Axis::linear("activation"), Axis::log10("|activation|")] {
-            let svg = Histograms {
-                title: "h".into(),
-                x,
-                rows: rows.clone(),
-            }
-            .svg();
+            let svg = Histograms { title: "h".into(), x, rows: rows.clone() }.svg();
             assert_well_formed(&svg);
             assert_eq!(svg.matches("no data").count(), 3);
         }
-        let none = Histograms {
-            title: String::new(),
-            x: Axis::linear(""),
-            rows: vec![],
-        };
+        let none = Histograms { title: String::new(), x: Axis::linear(""), rows: vec![] };
         assert_well_formed(&none.svg());
     }
 }

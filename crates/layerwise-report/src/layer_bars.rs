@@ -1,9 +1,7 @@
 //! Horizontal bars: one number per layer, such as the share of saturated units.
 
 use crate::axis::Axis;
-use crate::frame::{
-    Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge,
-};
+use crate::frame::{Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge};
 use crate::palette::{BAR, BAR_EDGE, INK};
 use crate::svg::{Anchor, Svg};
 use crate::terminal::{number, percent};
@@ -45,11 +43,7 @@ impl LayerBars {
             self.draw_bar(&mut svg, &x, &area, middle, *value);
         }
         if let Some(zero) = x.pixel(0.0).filter(|_| x.holds(0.0)) {
-            svg.line(
-                (zero, area.top),
-                (zero, area.bottom),
-                &format!("stroke=\"{INK}\""),
-            );
+            svg.line((zero, area.top), (zero, area.bottom), &format!("stroke=\"{INK}\""));
         }
         svg.finish(WIDTH, area.bottom + X_AXIS_HEIGHT)
     }
@@ -86,30 +80,14 @@ mod tests {
 
     #[test]
     fn bars_end_at_their_values() {
-        let rows = vec![
-            ("layer <1>".into(), 50.0),
-            ("b".into(), 100.0),
-            ("c".into(), f64::NAN),
-        ];
+        let rows = vec![("layer <1>".into(), 50.0), ("b".into(), 100.0), ("c".into(), f64::NAN)];
         let x = Axis::linear("saturated").unit("%").range(0.0, 100.0);
-        let svg = LayerBars {
-            title: "t".into(),
-            x,
-            rows,
-        }
-        .svg();
+        let svg = LayerBars { title: "t".into(), x, rows }.svg();
         assert_well_formed(&svg);
         let widths: Vec<f64> = svg
             .lines()
             .filter(|line| line.contains(BAR))
-            .filter_map(|line| {
-                line.split("width=\"")
-                    .nth(1)?
-                    .split('"')
-                    .next()?
-                    .parse()
-                    .ok()
-            })
+            .filter_map(|line| line.split("width=\"").nth(1)?.split('"').next()?.parse().ok())
             .collect();
         assert_eq!(widths.len(), 2);
         assert!((widths[1] - 2.0 * widths[0]).abs() < 0.02, "{widths:?}");
@@ -120,20 +98,9 @@ mod tests {
     fn survives_empty_negative_and_out_of_range_values() {
         let values = [-3.0, 0.0, f64::INFINITY, 1e300];
         let rows: Vec<_> = values.map(|value| (String::new(), value)).to_vec();
-        for x in [
-            Axis::linear("x"),
-            Axis::log10("x"),
-            Axis::linear("x").range(0.0, 1.0),
-        ] {
+        for x in [Axis::linear("x"), Axis::log10("x"), Axis::linear("x").range(0.0, 1.0)] {
             for rows in [vec![], rows.clone()] {
-                assert_well_formed(
-                    &LayerBars {
-                        title: "t".into(),
-                        x: x.clone(),
-                        rows,
-                    }
-                    .svg(),
-                );
+                assert_well_formed(&LayerBars { title: "t".into(), x: x.clone(), rows }.svg());
             }
         }
     }

@@ -4,6 +4,10 @@
 //! every page is one HTML file. Figures stay readable without color, because series also differ by
 //! dash pattern and end label and the heat map's palette darkens steadily.
 //!
+//!
+//! On these stand the reports themselves: [`diagnosis_page`] and [`diagnosis_text`] show a verdict, [`training_page`] shows one
+//! training.
+//!
 //! ```
 //! use layerwise_report::{Axis, LineChart, Page, Series, Tone};
 //!
@@ -22,13 +26,19 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod about;
 mod axis;
 mod bars;
 mod curve;
+mod diagnosis_page;
+mod diagnosis_text;
 mod frame;
+mod gradient_figures;
 mod heat_map;
 mod histograms;
 mod layer_bars;
+mod layer_dots;
+mod learning_curves;
 mod line_chart;
 mod markup;
 mod page;
@@ -38,14 +48,22 @@ mod svg;
 pub mod terminal;
 mod texture;
 mod ticks;
+mod training_page;
+mod unit_figures;
 mod width;
+mod words;
 
+pub use about::About;
 pub use axis::{Axis, Scale};
 pub use bars::{Bars, Group};
+pub use diagnosis_page::diagnosis_page;
+pub use diagnosis_text::diagnosis_text;
 pub use heat_map::HeatMap;
 pub use histograms::{HistogramRow, Histograms};
 pub use layer_bars::LayerBars;
+pub use layer_dots::{Dots, LayerDots};
 pub use line_chart::{LineChart, Mark, Series};
 pub use markup::escape;
 pub use page::{Page, Tone};
 pub use statistics::{MeanInterval, student_t_quantile};
+pub use training_page::{Training, training_page};

@@ -45,11 +45,7 @@ pub struct Series {
 impl Series {
     /// A series without a band.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self {
-            name: name.into(),
-            points,
-            band: None,
-        }
+        Self { name: name.into(), points, band: None }
     }
 }
 
@@ -70,27 +66,16 @@ impl LineChart {
 
         let x_extent = self.x.extent(self.x_values());
         let y_extent = self.y.widen(self.y.extent(self.y_values()), 6);
-        let labels = self
-            .series
-            .iter()
-            .map(|series| pixel_width(&self.end_label(series), LABEL));
+        let labels = self.series.iter().map(|series| pixel_width(&self.end_label(series), LABEL));
         let label_room = labels.fold(0.0, f64::max).min(NAME_LIMIT);
         let height = (LABEL_STEP * self.series.len() as f64).max(280.0);
 
         let x = Ruler::new(&self.x, x_extent, 8);
         let y = Ruler::new(&self.y, y_extent, 6);
-        let (left, right) = (
-            y.left_edge(),
-            WIDTH - RIM - LEAD - SAMPLE - label_room - 5.0,
-        );
+        let (left, right) = (y.left_edge(), WIDTH - RIM - LEAD - SAMPLE - label_room - 5.0);
         let x = x.between(left, right);
         let (top, lanes) = self.mark_lanes(&x, header);
-        let area = Area {
-            left,
-            top,
-            right,
-            bottom: top + height,
-        };
+        let area = Area { left, top, right, bottom: top + height };
         let y = y.between(area.bottom, area.top);
 
         y.draw_left(&mut svg, &area);
@@ -101,12 +86,7 @@ impl LineChart {
         for (mark, label_y) in &lanes {
             draw_mark_label(&mut svg, &x, mark, *label_y);
         }
-        svg.open_clip(
-            area.left,
-            area.top - 2.0,
-            area.width() + 2.0,
-            area.height() + 4.0,
-        );
+        svg.open_clip(area.left, area.top - 2.0, area.width() + 2.0, area.height() + 4.0);
         for (index, series) in self.series.iter().enumerate() {
             let band = series.band.as_deref().unwrap_or_default();
             let attributes = format!("fill=\"{}\" fill-opacity=\"0.16\"", series_color(index));
@@ -125,34 +105,20 @@ impl LineChart {
     }
 
     fn end_label(&self, series: &Series) -> String {
-        let shown = |&(x, y): &(f64, f64)| {
-            self.x.scale.transform(x).is_some() && self.y.scale.transform(y).is_some()
-        };
-        if series.points.iter().any(shown) {
-            series.name.clone()
-        } else {
-            format!("{} (no data)", series.name)
-        }
+        let shown = |&(x, y): &(f64, f64)| self.x.scale.transform(x).is_some() && self.y.scale.transform(y).is_some();
+        if series.points.iter().any(shown) { series.name.clone() } else { format!("{} (no data)", series.name) }
     }
 
     fn x_values(&self) -> impl Iterator<Item = f64> {
         let points = self.series.iter().flat_map(|series| &series.points);
         // A point that is a gap still took its step: the axis shows how long training went on.
-        points
-            .map(|point| point.0)
-            .chain(self.marks.iter().map(|mark| mark.at))
+        points.map(|point| point.0).chain(self.marks.iter().map(|mark| mark.at))
     }
 
     fn y_values(&self) -> impl Iterator<Item = f64> {
         let points = self.series.iter().flat_map(|series| &series.points);
-        let bands = self
-            .series
-            .iter()
-            .filter_map(|series| series.band.as_ref())
-            .flatten();
-        points
-            .map(|point| point.1)
-            .chain(bands.flat_map(|&(_, low, high)| [low, high]))
+        let bands = self.series.iter().filter_map(|series| series.band.as_ref()).flatten();
+        points.map(|point| point.1).chain(bands.flat_map(|&(_, low, high)| [low, high]))
     }
 
     /// Assigns every visible mark a row of labels so that none overlap; returns the plot's top.
@@ -176,25 +142,13 @@ impl LineChart {
         let top = header + LABEL_STEP * starts.len() as f64 + 4.0;
         // The lowest row first: its labels sit right above the plot.
         let height = |lane: usize| top - LABEL_STEP * (lane as f64 + 0.5);
-        (
-            top,
-            placed
-                .into_iter()
-                .map(|(mark, lane)| (mark, height(lane)))
-                .collect(),
-        )
+        (top, placed.into_iter().map(|(mark, lane)| (mark, height(lane))).collect())
     }
 
     fn draw_end_labels(&self, svg: &mut Svg, x: &Ruler, y: &Ruler, area: &Area) {
-        let ends: Vec<Option<(f64, f64)>> = self
-            .series
-            .iter()
-            .map(|series| last_point(series, x, y))
-            .collect();
-        let wanted: Vec<f64> = ends
-            .iter()
-            .map(|end| end.map_or(area.bottom, |(_, at)| at.clamp(area.top, area.bottom)))
-            .collect();
+        let ends: Vec<Option<(f64, f64)>> = self.series.iter().map(|series| last_point(series, x, y)).collect();
+        let wanted: Vec<f64> =
+            ends.iter().map(|end| end.map_or(area.bottom, |(_, at)| at.clamp(area.top, area.bottom))).collect();
         let placed = spread(&wanted, LABEL_STEP, area.top, area.bottom);
         for (index, series) in self.series.iter().enumerate() {
             let color = series_color(index);
@@ -246,16 +200,10 @@ fn draw_series(svg: &mut Svg, series: &Series, index: usize, x: &Ruler, y: &Rule
             _ => lines.push_str(&polyline(&run)),
         }
     }
-    let outline = format!(
-        "fill=\"none\" stroke-width=\"1.8\" stroke-linejoin=\"round\" {}",
-        stroke(index)
-    );
+    let outline = format!("fill=\"none\" stroke-width=\"1.8\" stroke-linejoin=\"round\" {}", stroke(index));
     svg.path(&lines, &outline);
     if let Some((px, py)) = last_point(series, x, y) {
-        let ended = series
-            .points
-            .last()
-            .is_some_and(|&(_, value)| !value.is_finite());
+        let ended = series.points.last().is_some_and(|&(_, value)| !value.is_finite());
         if ended {
             // A cross where the series stops being finite: the moment training broke down.
             let (px, py) = (coordinate(px), coordinate(py));
@@ -277,10 +225,7 @@ fn stroke(index: usize) -> String {
 
 /// Whether the series ends in values that are not finite.
 fn breaks_down(series: &Series) -> bool {
-    series
-        .points
-        .last()
-        .is_some_and(|point| !point.1.is_finite())
+    series.points.last().is_some_and(|point| !point.1.is_finite())
 }
 
 fn last_point(series: &Series, x: &Ruler, y: &Ruler) -> Option<(f64, f64)> {

@@ -17,17 +17,10 @@ fn chart(points: Vec<(f64, f64)>) -> LineChart {
 fn draws_gaps_single_points_and_the_end_of_a_diverging_run() {
     let nan = f64::NAN;
     let points = [1.0, 0.5, nan, 0.7, 0.0, 0.3, 0.2, f64::INFINITY];
-    let points = points
-        .iter()
-        .enumerate()
-        .map(|(i, &loss)| (i as f64, loss))
-        .collect();
+    let points = points.iter().enumerate().map(|(i, &loss)| (i as f64, loss)).collect();
     let svg = chart(points).svg();
     assert_well_formed(&svg);
-    let path = svg
-        .lines()
-        .find(|line| line.contains("stroke-linejoin"))
-        .expect("a line is drawn");
+    let path = svg.lines().find(|line| line.contains("stroke-linejoin")).expect("a line is drawn");
     assert_eq!(path.matches('M').count(), 2, "{path}");
     assert_eq!(svg.matches("<circle").count(), 1);
     assert!(svg.contains("l8 8m0 -8l-8 8"));
@@ -48,10 +41,7 @@ fn survives_empty_constant_and_extreme_data() {
         chart.y = Axis::linear("loss").range(0.0, 1.0);
         chart.x = Axis::log10("step");
         chart.series[0].band = Some(points.iter().map(|&(x, y)| (x, -y, 2.0 * y)).collect());
-        chart.marks.push(Mark {
-            at: 1e9,
-            label: "late".into(),
-        });
+        chart.marks.push(Mark { at: 1e9, label: "late".into() });
         assert_well_formed(&chart.svg());
     }
 }
@@ -65,17 +55,11 @@ fn end_labels_keep_apart_and_inside() {
 #[test]
 fn mark_labels_take_separate_rows_only_when_they_collide() {
     let mut chart = chart(vec![(0.0, 1.0), (100.0, 2.0)]);
-    let mark = |at: f64| Mark {
-        at,
-        label: "learning rate halved".into(),
-    };
+    let mark = |at: f64| Mark { at, label: "learning rate halved".into() };
     chart.marks = vec![mark(10.0), mark(12.0), mark(90.0)];
     let x = Ruler::new(&chart.x, (0.0, 100.0), 8).between(50.0, 600.0);
     let (top, placed) = chart.mark_lanes(&x, 0.0);
     let heights: Vec<f64> = placed.iter().map(|(_, height)| *height).collect();
-    assert!(
-        heights[0] == heights[1] && heights[2] < heights[1],
-        "{heights:?}"
-    );
+    assert!(heights[0] == heights[1] && heights[2] < heights[1], "{heights:?}");
     assert_eq!(top, 2.0 * LABEL_STEP + 4.0);
 }

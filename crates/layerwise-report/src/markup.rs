@@ -37,9 +37,7 @@ pub(crate) fn assert_well_formed(markup: &str) {
         let tag = tag.trim_end_matches('/').trim_end();
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         assert!(
-            name.chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
-                && !name.is_empty(),
+            name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') && !name.is_empty(),
             "odd tag name {name:?}"
         );
         assert_attributes(attributes);
@@ -57,10 +55,7 @@ fn assert_attributes(attributes: &str) {
     assert_eq!(pieces.len() % 2, 1, "an unbalanced quote in {attributes:?}");
     let mut seen = Vec::new();
     for pair in pieces[..pieces.len() - 1].chunks(2) {
-        let name = pair[0]
-            .trim()
-            .strip_suffix('=')
-            .expect("an attribute without =");
+        let name = pair[0].trim().strip_suffix('=').expect("an attribute without =");
         assert!(!name.contains(' '), "odd attribute {name:?}");
         assert!(!seen.contains(&name), "attribute {name:?} given twice");
         seen.push(name);
@@ -73,10 +68,7 @@ fn assert_attributes(attributes: &str) {
 fn assert_text(text: &str) {
     for piece in text.split('&').skip(1) {
         let known = ["amp;", "lt;", "gt;", "quot;", "#39;"];
-        assert!(
-            known.iter().any(|entity| piece.starts_with(entity)),
-            "a bare & before {piece:?}"
-        );
+        assert!(known.iter().any(|entity| piece.starts_with(entity)), "a bare & before {piece:?}");
     }
     assert!(!text.contains("NaN\""), "NaN in an attribute");
 }
@@ -98,17 +90,8 @@ mod tests {
     #[test]
     fn balancer_accepts_and_refuses() {
         assert_well_formed("<a b=\"1\"><c/>x &amp; y</a>");
-        for broken in [
-            "<a><b></a></b>",
-            "<a>",
-            "<a b=\"1></a>",
-            "<a>x & y</a>",
-            "<a b=\"1\" b=\"2\"/>",
-        ] {
-            assert!(
-                std::panic::catch_unwind(|| assert_well_formed(broken)).is_err(),
-                "{broken}"
-            );
+        for broken in ["<a><b></a></b>", "<a>", "<a b=\"1></a>", "<a>x & y</a>", "<a b=\"1\" b=\"2\"/>"] {
+            assert!(std::panic::catch_unwind(|| assert_well_formed(broken)).is_err(), "{broken}");
         }
     }
 }

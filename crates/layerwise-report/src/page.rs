@@ -26,10 +26,7 @@ pub struct Page {
 impl Page {
     /// Starts a page whose heading and window title are `title`.
     pub fn new(title: &str) -> Self {
-        Self {
-            title: title.to_owned(),
-            body: String::new(),
-        }
+        Self { title: title.to_owned(), body: String::new() }
     }
 
     /// Appends a finding in one sentence.
@@ -55,16 +52,27 @@ impl Page {
         self.push(format_args!("<h2>{}</h2>", escape(heading)))
     }
 
+    /// Appends a heading within a section.
+    pub fn subsection(&mut self, heading: &str) -> &mut Self {
+        self.push(format_args!("<h3>{}</h3>", escape(heading)))
+    }
+
+    /// Appends short facts, each a term and what is to be said of it.
+    pub fn facts(&mut self, facts: &[(&str, String)]) -> &mut Self {
+        let mut html = String::from("<dl>\n");
+        for (term, text) in facts {
+            let _ = writeln!(html, "<dt>{}</dt><dd>{}</dd>", escape(term), escape(text));
+        }
+        html.push_str("</dl>");
+        self.push(format_args!("{html}"))
+    }
+
     /// Appends a table; columns of numbers are right aligned.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> &mut Self {
         let columns = rows.iter().map(Vec::len).fold(header.len(), usize::max);
         let numeric = numeric_columns(columns, rows);
         let class = |column: usize| {
-            if numeric[column] {
-                " class=\"number\""
-            } else {
-                ""
-            }
+            if numeric[column] { " class=\"number\"" } else { "" }
         };
         let mut html = String::from("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
         for column in 0..columns {
@@ -88,6 +96,8 @@ impl Page {
     ///
     /// `svg` enters the page as it is: pass only what a plot's `svg()` returned.
     pub fn figure(&mut self, svg: &str, caption: &str) -> &mut Self {
+        // Inside HTML the namespace is known; without it no address of any kind stands on the page.
+        let svg = svg.replacen(NAMESPACE, "", 1);
         self.push(format_args!(
             "<figure><div class=\"panel\" tabindex=\"0\">{svg}</div>\
              <figcaption>{}</figcaption></figure>",
@@ -127,6 +137,9 @@ impl Page {
 /// Nothing may be loaded: a report that quotes hostile text still cannot call out.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
+/// What a free-standing SVG file needs and HTML does not.
+const NAMESPACE: &str = " xmlns=\"http://www.w3.org/2000/svg\"";
+
 /// Style of the page; figures bring their own white panel, so only text changes in the dark.
 const STYLE: &str = include_str!("page.css");
 
@@ -141,10 +154,9 @@ mod tests {
         page.headline("It's \"stuck\" <script>alert(1)</script>", Tone::Bad)
             .paragraph("a < b")
             .section("x & y")
-            .table(
-                &["layer", "grad"],
-                &[vec!["<i>".into(), "1e-9".into()], vec!["b".into()]],
-            )
+            .subsection("1 < 2")
+            .facts(&[("seen", "<i>".into())])
+            .table(&["layer", "grad"], &[vec!["<i>".into(), "1e-9".into()], vec!["b".into()]])
             .figure("<svg><g/></svg>", "5 > 4")
             .details("raw & <all>", "{\"a\": '<pre>'}\nline");
         let html = page.render();

@@ -12,22 +12,10 @@ pub(crate) const BAR: &str = "#9db8dd";
 pub(crate) const BAR_EDGE: &str = "#0b3c8c";
 
 /// Series colors, each dark enough to be read as text on white (contrast over 4.5).
-const SERIES: [&str; 8] = [
-    "#0b3c8c", "#b3400a", "#00695c", "#7a1f6b", "#4d4d4d", "#7d5700", "#1f6f1f", "#a3123f",
-];
+const SERIES: [&str; 8] = ["#0b3c8c", "#b3400a", "#00695c", "#7a1f6b", "#4d4d4d", "#7d5700", "#1f6f1f", "#a3123f"];
 
 /// Dash patterns; nine of them against eight colors make 72 distinct series styles.
-const DASHES: [&str; 9] = [
-    "none",
-    "7 4",
-    "2 3",
-    "10 3 2 3",
-    "14 4",
-    "5 2 1 2 1 2",
-    "1 2",
-    "12 3 2 3 2 3",
-    "3 6",
-];
+const DASHES: [&str; 9] = ["none", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2 1 2", "1 2", "12 3 2 3 2 3", "3 6"];
 
 /// Anchors of the sequential palette (mako, light to dark), evenly spaced in lightness.
 const SEQUENTIAL: [[f64; 3]; 7] = [
@@ -62,9 +50,7 @@ fn sequential_rgb(position: f64) -> [u8; 3] {
     let index = (along as usize).min(last - 1);
     let share = along - index as f64;
     let (from, to) = (SEQUENTIAL[index], SEQUENTIAL[index + 1]);
-    std::array::from_fn(|channel| {
-        (from[channel] + share * (to[channel] - from[channel])).round() as u8
-    })
+    std::array::from_fn(|channel| (from[channel] + share * (to[channel] - from[channel])).round() as u8)
 }
 
 #[cfg(test)]
@@ -75,33 +61,23 @@ mod tests {
     fn luminance(rgb: [u8; 3]) -> f64 {
         let linear = rgb.map(|byte| {
             let value = f64::from(byte) / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
-            }
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         });
         0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     }
 
     fn parse(color: &str) -> [u8; 3] {
-        std::array::from_fn(|i| {
-            u8::from_str_radix(&color[1 + 2 * i..3 + 2 * i], 16).expect("hexadecimal")
-        })
+        std::array::from_fn(|i| u8::from_str_radix(&color[1 + 2 * i..3 + 2 * i], 16).expect("hexadecimal"))
     }
 
     #[test]
     fn sequential_palette_darkens_evenly() {
-        let lightness: Vec<f64> = (0..=60)
-            .map(|i| 116.0 * luminance(sequential_rgb(f64::from(i) / 60.0)).cbrt() - 16.0)
-            .collect();
+        let lightness: Vec<f64> =
+            (0..=60).map(|i| 116.0 * luminance(sequential_rgb(f64::from(i) / 60.0)).cbrt() - 16.0).collect();
         let mean = (lightness[0] - lightness[60]) / 60.0;
         for pair in lightness.windows(2) {
             let step = pair[0] - pair[1];
-            assert!(
-                step > 0.4 * mean && step < 1.6 * mean,
-                "{step} against {mean}"
-            );
+            assert!(step > 0.4 * mean && step < 1.6 * mean, "{step} against {mean}");
         }
         assert_eq!(sequential(f64::NEG_INFINITY), "#def5e5");
     }
@@ -111,8 +87,7 @@ mod tests {
         for color in SERIES {
             assert!(1.05 / (luminance(parse(color)) + 0.05) > 4.5, "{color}");
         }
-        let styles: std::collections::HashSet<_> =
-            (0..72).map(|i| (series_color(i), series_dash(i))).collect();
+        let styles: std::collections::HashSet<_> = (0..72).map(|i| (series_color(i), series_dash(i))).collect();
         assert_eq!(styles.len(), 72);
     }
 }

@@ -30,21 +30,12 @@ impl MeanInterval {
             let standard_error = (squares / (count - 1) as f64 / count as f64).sqrt();
             student_t_quantile(0.95, count - 1) * standard_error
         };
-        Self {
-            count,
-            non_finite: values.len() - count,
-            mean,
-            half_width,
-        }
+        Self { count, non_finite: values.len() - count, mean, half_width }
     }
 
     /// Mean and half-width as text, both to the second digit of the half-width.
     pub(crate) fn rounded(&self) -> (String, Option<String>) {
-        let mean = if self.count == 0 {
-            "no value".to_owned()
-        } else {
-            number(self.mean)
-        };
+        let mean = if self.count == 0 { "no value".to_owned() } else { number(self.mean) };
         if !self.half_width.is_finite() {
             return (mean, None);
         }
@@ -104,11 +95,7 @@ fn central_probability(angle: f64, degrees_of_freedom: usize) -> f64 {
         term *= cosine * cosine * (power + 1) as f64 / (power + 2) as f64;
         power += 2;
     }
-    if odd {
-        FRAC_2_PI * (angle + sine * sum)
-    } else {
-        sine * sum
-    }
+    if odd { FRAC_2_PI * (angle + sine * sum) } else { sine * sum }
 }
 
 #[cfg(test)]
@@ -143,17 +130,8 @@ mod tests {
         assert_eq!(MeanInterval::of(&[2.0; 3]).half_width, 0.0);
         assert!(MeanInterval::of(&[2.0]).half_width.is_nan());
         assert!(MeanInterval::of(&[]).mean.is_nan());
-        let texts = [
-            &[1.0, 2.0, 3.0][..],
-            &[0.9671, 0.9669],
-            &[2.0; 3],
-            &[0.5],
-            &[],
-        ]
-        .map(|values| MeanInterval::of(values).to_string());
-        assert_eq!(
-            texts,
-            ["2.0 ± 2.5", "0.9670 ± 0.0013", "2 ± 0", "0.5", "no value"]
-        );
+        let texts = [&[1.0, 2.0, 3.0][..], &[0.9671, 0.9669], &[2.0; 3], &[0.5], &[]]
+            .map(|values| MeanInterval::of(values).to_string());
+        assert_eq!(texts, ["2.0 ± 2.5", "0.9670 ± 0.0013", "2 ± 0", "0.5", "no value"]);
     }
 }

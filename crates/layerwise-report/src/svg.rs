@@ -37,10 +37,7 @@ pub(crate) fn coordinate(value: f64) -> f64 {
 impl Svg {
     /// Starts a document named `title`.
     pub fn new(title: &str) -> Self {
-        Self {
-            title: title.to_owned(),
-            body: String::new(),
-        }
+        Self { title: title.to_owned(), body: String::new() }
     }
 
     /// Appends one empty element; `attributes` is trusted markup.
@@ -54,12 +51,7 @@ impl Svg {
 
     /// Appends a rectangle.
     pub fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, attributes: &str) {
-        let numbers = [
-            ("x", x),
-            ("y", y),
-            ("width", width.max(0.0)),
-            ("height", height.max(0.0)),
-        ];
+        let numbers = [("x", x), ("y", y), ("width", width.max(0.0)), ("height", height.max(0.0))];
         self.element("rect", &numbers, attributes);
     }
 

@@ -42,11 +42,7 @@ pub fn percent(fraction: f64) -> String {
 
 /// Drops zeros at the end of a decimal fraction.
 pub(crate) fn trim_zeros(text: &str) -> &str {
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
 /// Draws `values` as one line of block characters, one per value; non-finite values are spaces.
@@ -79,23 +75,14 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).fold(header.len(), usize::max);
     let clean = |cell: &str| cell.replace(char::is_control, "\u{fffd}");
     let grid: Vec<Vec<String>> = std::iter::once(header.iter().map(|cell| clean(cell)).collect())
-        .chain(
-            rows.iter()
-                .map(|row| row.iter().map(|cell| clean(cell)).collect()),
-        )
+        .chain(rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()))
         .map(|mut row: Vec<String>| {
             row.resize(columns, String::new());
             row
         })
         .collect();
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            grid.iter()
-                .map(|row| display_width(&row[column]))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
+    let widths: Vec<usize> =
+        (0..columns).map(|column| grid.iter().map(|row| display_width(&row[column])).max().unwrap_or(0)).collect();
     let numeric = numeric_columns(columns, &grid[1..]);
 
     let mut text = String::new();
@@ -129,11 +116,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 pub(crate) fn numeric_columns(columns: usize, rows: &[Vec<String>]) -> Vec<bool> {
     (0..columns)
         .map(|column| {
-            let cells = || {
-                rows.iter()
-                    .filter_map(|row| row.get(column))
-                    .map(|cell| cell.trim())
-            };
+            let cells = || rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.trim());
             let blank = |cell: &str| matches!(cell, "" | "-" | "–" | "—");
             cells().any(is_numeric) && cells().all(|cell| blank(cell) || is_numeric(cell))
         })
@@ -144,11 +127,7 @@ pub(crate) fn numeric_columns(columns: usize, rows: &[Vec<String>]) -> Vec<bool>
 fn is_numeric(cell: &str) -> bool {
     let cell = cell.replace('−', "-");
     let mut pieces = cell.split('±').map(|piece| {
-        piece
-            .trim()
-            .trim_start_matches(['<', '>', '≤', '≥', '~', '×'])
-            .trim_end_matches(['%', '×'])
-            .trim()
+        piece.trim().trim_start_matches(['<', '>', '≤', '≥', '~', '×']).trim_end_matches(['%', '×']).trim()
     });
     !cell.is_empty() && pieces.all(|piece| piece.parse::<f64>().is_ok())
 }
@@ -157,10 +136,7 @@ fn is_numeric(cell: &str) -> bool {
 ///
 /// A word wider than `width` keeps its own line uncut, so paths and addresses can be copied.
 pub fn wrap(text: &str, width: usize) -> String {
-    text.split('\n')
-        .map(|line| wrap_line(line, width))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.split('\n').map(|line| wrap_line(line, width)).collect::<Vec<_>>().join("\n")
 }
 
 fn wrap_line(line: &str, width: usize) -> String {
@@ -208,10 +184,7 @@ mod tests {
     #[test]
     fn percentages_never_round_to_a_false_extreme() {
         let found = [0.0, 0.0001, 0.123, 0.5, 0.9999, 1.0, 1.5].map(percent);
-        assert_eq!(
-            found,
-            ["0%", "<0.1%", "12.3%", "50%", ">99.9%", "100%", "150%"]
-        );
+        assert_eq!(found, ["0%", "<0.1%", "12.3%", "50%", ">99.9%", "100%", "150%"]);
     }
 
     #[test]
@@ -224,11 +197,7 @@ mod tests {
 
     #[test]
     fn table_aligns_by_display_width() {
-        let rows = [
-            vec!["層1".into(), "1e-3".into()],
-            vec!["dense".into(), "12.5%".into()],
-            vec!["x\u{1b}".into()],
-        ];
+        let rows = [vec!["層1".into(), "1e-3".into()], vec!["dense".into(), "12.5%".into()], vec!["x\u{1b}".into()]];
         let expected = "layer   grad\n─────  ─────\n層1     1e-3\ndense  12.5%\nx\u{fffd}\n";
         assert_eq!(table(&["layer", "grad"], &rows), expected);
         assert_eq!(table(&[], &[]), "\n\n");

@@ -15,8 +15,8 @@ pub(crate) fn hatching(x: f64, y: f64, width: f64, height: f64) -> String {
     while sum < x + y + width + height {
         let left = x.max(sum - y - height);
         let right = (x + width).min(sum - y);
-        let [from, to] = [(left, sum - left), (right, sum - right)]
-            .map(|(px, py)| format!("{} {}", coordinate(px), coordinate(py)));
+        let [from, to] =
+            [(left, sum - left), (right, sum - right)].map(|(px, py)| format!("{} {}", coordinate(px), coordinate(py)));
         let _ = write!(data, "M{from}L{to}");
         sum += GAP;
     }
@@ -28,13 +28,7 @@ pub(crate) fn dot_rows(x: f64, y: f64, width: f64, height: f64) -> String {
     let mut data = String::new();
     let mut row = y + 3.5;
     while row < y + height - 1.0 {
-        let _ = write!(
-            data,
-            "M{} {}h{}",
-            coordinate(x + 2.5),
-            coordinate(row),
-            coordinate(width - 3.0)
-        );
+        let _ = write!(data, "M{} {}h{}", coordinate(x + 2.5), coordinate(row), coordinate(width - 3.0));
         row += 5.0;
     }
     data

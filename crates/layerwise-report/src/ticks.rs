@@ -12,10 +12,7 @@ pub(crate) struct Ticks {
 /// The smallest of 1, 2, 5 times a power of ten that is at least `step`.
 pub(crate) fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
-    let factor = [1.0, 2.0, 5.0]
-        .into_iter()
-        .find(|factor| factor * power >= step * (1.0 - 1e-9))
-        .unwrap_or(10.0);
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step * (1.0 - 1e-9)).unwrap_or(10.0);
     factor * power
 }
 
@@ -25,9 +22,7 @@ pub(crate) fn round_step(step: f64) -> f64 {
 pub(crate) fn log_floor(at: f64) -> f64 {
     let decade = (at + 1e-9).floor();
     let factors = [5f64, 2.0, 1.0].map(f64::log10);
-    let below = factors
-        .into_iter()
-        .find(|factor| decade + factor <= at + 1e-9);
+    let below = factors.into_iter().find(|factor| decade + factor <= at + 1e-9);
     decade + below.unwrap_or(0.0)
 }
 
@@ -45,10 +40,7 @@ pub(crate) fn linear_ticks(low: f64, high: f64, target: usize, whole: bool) -> T
         .map(|index| (first + index as f64) * step)
         .map(|value| (value, linear_label(value, step, largest)))
         .collect();
-    Ticks {
-        major,
-        minor: Vec::new(),
-    }
+    Ticks { major, minor: Vec::new() }
 }
 
 /// Label of a linear tick, with as many digits as `step` needs.
@@ -96,10 +88,7 @@ pub(crate) fn log_ticks(low: f64, high: f64, target: usize) -> Ticks {
     }
     let least = (high - low) / target.max(1) as f64;
     let strides = [1, 2, 3, 5, 10, 20, 50];
-    let stride = strides
-        .into_iter()
-        .find(|&stride| stride as f64 >= least)
-        .unwrap_or(100);
+    let stride = strides.into_iter().find(|&stride| stride as f64 >= least).unwrap_or(100);
     for &decade in &decades {
         if decade.rem_euclid(stride) != 0 {
             if inside(decade as f64) && stride <= 10 {
@@ -126,10 +115,7 @@ fn narrow_log_ticks(low: f64, high: f64, target: usize) -> Ticks {
         .filter(|(value, _)| *value > 0.0)
         .map(|(value, label)| (value.log10(), label))
         .collect();
-    Ticks {
-        major,
-        minor: Vec::new(),
-    }
+    Ticks { major, minor: Vec::new() }
 }
 
 /// 10 with a superscript exponent.
@@ -156,11 +142,7 @@ mod tests {
     use crate::axis::Axis;
 
     fn labels(ticks: &Ticks) -> Vec<&str> {
-        ticks
-            .major
-            .iter()
-            .map(|(_, label)| label.as_str())
-            .collect()
+        ticks.major.iter().map(|(_, label)| label.as_str()).collect()
     }
 
     #[test]
@@ -172,24 +154,15 @@ mod tests {
         assert_eq!(labels(&ticks), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&axis.ticks(-7.0, 12.0, 4)), ["−5", "0", "5", "10"]);
         assert_eq!(labels(&axis.ticks(0.0, 2.5e7, 3)), ["0", "1e7", "2e7"]);
-        assert_eq!(
-            labels(&axis.ticks(0.0, 3e-7, 3)),
-            ["0", "1e−7", "2e−7", "3e−7"]
-        );
-        assert_eq!(
-            labels(&axis.clone().whole().ticks(0.0, 2.0, 6)),
-            ["0", "1", "2"]
-        );
+        assert_eq!(labels(&axis.ticks(0.0, 3e-7, 3)), ["0", "1e−7", "2e−7", "3e−7"]);
+        assert_eq!(labels(&axis.clone().whole().ticks(0.0, 2.0, 6)), ["0", "1", "2"]);
     }
 
     #[test]
     fn log_ticks_fit_the_number_of_decades() {
         let axis = Axis::log10("x");
         let wide = axis.ticks(-12.0, 0.0, 6);
-        assert_eq!(
-            labels(&wide),
-            ["10⁻¹²", "10⁻¹⁰", "10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "1"]
-        );
+        assert_eq!(labels(&wide), ["10⁻¹²", "10⁻¹⁰", "10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "1"]);
         assert_eq!(wide.minor, [-11.0, -9.0, -7.0, -5.0, -3.0, -1.0]);
         let few = axis.ticks(-2.0, 1.0, 6);
         assert_eq!(labels(&few), ["10⁻²", "10⁻¹", "1", "10"]);

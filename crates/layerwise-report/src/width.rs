@@ -64,9 +64,6 @@ mod tests {
     fn cuts_long_text_with_an_ellipsis() {
         assert_eq!(fit("short", 12.0, 100.0), "short");
         let cut = fit("a rather long layer name", 12.0, 100.0);
-        assert!(
-            cut.ends_with('…') && pixel_width(&cut, 12.0) <= 106.0,
-            "{cut}"
-        );
+        assert!(cut.ends_with('…') && pixel_width(&cut, 12.0) <= 106.0, "{cut}");
     }
 }

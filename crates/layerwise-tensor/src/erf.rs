@@ -3,11 +3,13 @@
 //! |x| < 0.75: erf(x) = x P(x²). Else erfc(|x|) = e^(−x²) G(t) / (1 + 2|x|), t = (|x| − 3.75) / (|x| + 3.75)
 //! (mapping of Shepherd and Laframboise 1981), G a Chebyshev series. `scripts/erf.py` prints the coefficients.
 
+// 2/√π is one of the coefficients.
+#![allow(clippy::excessive_precision, clippy::approx_constant)]
+
 use std::hint::select_unpredictable as select;
 
 use crate::math::f64s::exp;
 
-#[allow(clippy::excessive_precision)]
 const TAIL: [f64; 30] = [
     2.3551578691348034,
     -0.004590054580646478,
@@ -40,7 +42,6 @@ const TAIL: [f64; 30] = [
     9.718867035771246e-20,
     3.734912025470433e-21,
 ];
-#[allow(clippy::excessive_precision)]
 const SMALL: [f64; 13] = [
     1.1283791670955126,
     -0.37612638903183754,

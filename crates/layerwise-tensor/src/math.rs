@@ -7,6 +7,9 @@
 //! Sources: reduction and coefficients of `exp` (Taylor, f64; Cephes `expf`), `tanh` (Cephes), `ln` (Sun's fdlibm); `ln_1p` by
 //! the correction of Kahan (HP-15C handbook); `erf`, `erfc` in `erf.rs`.
 
+// Coefficients stand as their sources print them.
+#![allow(clippy::excessive_precision, clippy::approx_constant)]
+
 use std::hint::select_unpredictable as select;
 
 /// f64 functions.

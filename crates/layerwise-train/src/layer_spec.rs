@@ -92,7 +92,7 @@ impl Default for NetworkSpec {
 impl NetworkSpec {
     /// Every hidden layer, spelled out.
     pub fn expand(&self) -> Vec<LayerSpec> {
-        let dropout = |rate: f64| (rate != 0.0).then(|| LayerSpec::Layer(Layers::Dropout(Dropout { rate })));
+        let dropout = |rate: f64| (rate != 0.0).then_some(LayerSpec::Layer(Layers::Dropout(Dropout { rate })));
         let mut layers: Vec<LayerSpec> = dropout(self.input_dropout).into_iter().collect();
         if !self.layers.is_empty() {
             layers.extend(self.layers.iter().cloned());

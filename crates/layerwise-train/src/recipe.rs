@@ -148,7 +148,7 @@ impl Recipe {
     ///
     /// Errors: a layer that does not fit, or a loss that cannot take the targets.
     pub fn network_for(&self, data: &Dataset) -> Result<Network, TrainError> {
-        let width = self.loss_for(&data.target).width(target_kind(data))?;
+        let width = self.loss_for(&data.target).width(target_kind(data)).map_err(|e| e.within("loss"))?;
         Ok(self.network.build(data.n_features(), width)?)
     }
 

@@ -1,4 +1,5 @@
 //! 200 steps of every optimizer on a 3-layer tanh network give PyTorch's θ (`reference/pytorch.py` made the numbers).
+#![allow(clippy::unwrap_used)]
 
 use layerwise_core::{Pass, Pointwise};
 use layerwise_layers::Dense;

@@ -1,5 +1,6 @@
 //! A run is its numbers: the same seed gives the same bits, watched or not, cloned or not, on any number of threads; and a step
 //! allocates nothing.
+#![allow(clippy::unwrap_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,4 +1,5 @@
 //! The objective of MLPClassifier and MLPRegressor, and its gradient, on the same θ (`reference/sklearn.py` made the numbers).
+#![allow(clippy::unwrap_used)]
 
 use layerwise_activations::{Activations, Relu, Sigmoid, Tanh};
 use layerwise_core::{Objective, Pass, Targets};

@@ -26,14 +26,19 @@ pub const ALL: &[(&str, Check)] = &[
     }),
     ("net-ten-deep", |name, seed, points| {
         let deep = (0..10).fold(Builder::new(3), |b, _| b.layer(Dense::new(3)).layer(Pointwise(Sigmoid)));
-        Bench::of(deep.layer(Dense::new(2)), SoftmaxCrossEntropy::default(), Answers::Classes(2)).check(name, seed, points)
+        Bench::of(deep.layer(Dense::new(2)), SoftmaxCrossEntropy::default(), Answers::Classes(2))
+            .check(name, seed, points)
     }),
     ("net-residual", |name, seed, points| {
         let block = |b: Builder| {
-            b.layer(Dense::new(4)).layer(Pointwise(Softplus)).layer(Dense::new(4)).layer(Skip { back: 4 }).layer(Pointwise(Tanh))
+            b.layer(Dense::new(4))
+                .layer(Pointwise(Softplus))
+                .layer(Dense::new(4))
+                .layer(Skip { back: 4 })
+                .layer(Pointwise(Tanh))
         };
         let layers = block(block(Builder::new(3).layer(Dense::new(4)).layer(Pointwise(Tanh))));
-        Bench::of(layers.layer(Dense::new(1)), BernoulliCrossEntropy::default(), Answers::Classes(2)).check(name, seed, points)
+        Bench::of(layers.layer(Dense::new(1)), BernoulliCrossEntropy, Answers::Classes(2)).check(name, seed, points)
     }),
     ("net-dropout", |name, seed, points| {
         let layers = Builder::new(4)
@@ -46,9 +51,14 @@ pub const ALL: &[(&str, Check)] = &[
     }),
     // Both sides of the blocking thresholds of the matrix product.
     ("net-wide", |name, seed, points| {
-        let layers = Builder::new(64).layer(Dense::new(65)).layer(Pointwise(Tanh)).layer(Dense::new(33)).layer(Pointwise(Tanh));
+        let layers =
+            Builder::new(64).layer(Dense::new(65)).layer(Pointwise(Tanh)).layer(Dense::new(33)).layer(Pointwise(Tanh));
         let layers = layers.layer(Dense::new(10));
-        Bench::of(layers, SoftmaxCrossEntropy::default(), Answers::Classes(10)).batch(32).penalized().check(name, seed, points.div_ceil(4))
+        Bench::of(layers, SoftmaxCrossEntropy::default(), Answers::Classes(10)).batch(32).penalized().check(
+            name,
+            seed,
+            points.div_ceil(4),
+        )
     }),
 ];
 
@@ -70,12 +80,20 @@ struct Bench {
 
 impl Bench {
     fn of(layers: Builder, loss: impl Loss + 'static, answers: Answers) -> Bench {
-        Bench { network: layers.build(), loss: Arc::new(loss), answers, penalties: Vec::new(), weighted: false, batch: 5 }
+        Bench {
+            network: layers.build(),
+            loss: Arc::new(loss),
+            answers,
+            penalties: Vec::new(),
+            weighted: false,
+            batch: 5,
+        }
     }
 
     /// With an L2 penalty on weights and biases.
     fn penalized(self) -> Bench {
-        let penalty = Penalty { regularizer: Arc::new(L2 { strength: 0.3 }), on: Where { biases: true, ..Where::default() } };
+        let penalty =
+            Penalty { regularizer: Arc::new(L2 { strength: 0.3 }), on: Where { biases: true, ..Where::default() } };
         Bench { penalties: vec![penalty], ..self }
     }
 

@@ -28,7 +28,11 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
             }
         };
         let Some(own) = rank(&name) else {
-            problems.push(Problem::new(manifest, 1, format!("{name} should have a rank in xtask/src/ranks.rs, got none")));
+            problems.push(Problem::new(
+                manifest,
+                1,
+                format!("{name} should have a rank in xtask/src/ranks.rs, got none"),
+            ));
             continue;
         };
         for dependency in dependencies(manifest, &renames) {
@@ -36,7 +40,8 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
             match rank(&package) {
                 Some(other) if other >= own => {
                     let way = if other == own { "sideways" } else { "up" };
-                    let what = format!("arrow should go down, got {way}: {name} (rank {own}) to {package} (rank {other})");
+                    let what =
+                        format!("arrow should go down, got {way}: {name} (rank {own}) to {package} (rank {other})");
                     problems.push(Problem::new(manifest, line, what));
                 }
                 None if package.starts_with("layerwise") => {
@@ -62,7 +67,8 @@ fn package(manifest: &File) -> Result<Option<String>, Problem> {
 pub fn renames(tree: &Tree) -> HashMap<String, String> {
     let Some(root) = tree.manifests.iter().find(|m| m.path == "Cargo.toml") else { return HashMap::new() };
     let Ok(table) = DeTable::parse(&root.text) else { return HashMap::new() };
-    let known = table.get_ref().get("workspace").and_then(|w| w.get_ref().as_table()).and_then(|w| w.get("dependencies"));
+    let known =
+        table.get_ref().get("workspace").and_then(|w| w.get_ref().as_table()).and_then(|w| w.get("dependencies"));
     let Some(known) = known.and_then(|d| d.get_ref().as_table()) else { return HashMap::new() };
     known.iter().filter_map(|(key, value)| Some((key.get_ref().to_string(), renamed(value.get_ref())?))).collect()
 }
@@ -133,7 +139,11 @@ mod tests {
             check_one("layerwise-network", rest, &format!("crates/x/Cargo.toml:{line}: {up}"));
         }
         check_one("layerwise-network", "[dev-dependencies]\nlayerwise-train.workspace = true\n", "");
-        check_one("layerwise-other", "", "crates/x/Cargo.toml:1: layerwise-other should have a rank in xtask/src/ranks.rs, got none");
+        check_one(
+            "layerwise-other",
+            "",
+            "crates/x/Cargo.toml:1: layerwise-other should have a rank in xtask/src/ranks.rs, got none",
+        );
         check_one(
             "xtask",
             "[dependencies]\nlayerwise-new = \"1\"",

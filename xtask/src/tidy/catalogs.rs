@@ -58,7 +58,8 @@ fn listed(listing: &str, kind: &str, stem: &str, name: &str) -> bool {
 fn entries(listing: &str) -> Vec<(usize, &str)> {
     let entry = |line: &'_ str| -> Option<usize> {
         let (name, rest) = line.split_once(" = ")?;
-        let component = name.chars().all(|c| c.is_ascii_alphanumeric()) && name.starts_with(|c: char| c.is_ascii_uppercase());
+        let component =
+            name.chars().all(|c| c.is_ascii_alphanumeric()) && name.starts_with(|c: char| c.is_ascii_uppercase());
         (component && rest.starts_with('"')).then_some(name.len())
     };
     let lines = listing.lines().map(str::trim).enumerate();
@@ -71,7 +72,8 @@ mod tests {
     use super::*;
 
     const LIB: &str = "//! L.\nmod tanh;\nmod math;\ncatalog! {\n    Tanh = \"tanh\",\n}\n";
-    const TANH: &str = "//! T.\nimpl Activation for Tanh {\n}\n#[cfg(test)]\nmod tests {\nimpl Activation for Odd {}\n}\n";
+    const TANH: &str =
+        "//! T.\nimpl Activation for Tanh {\n}\n#[cfg(test)]\nmod tests {\nimpl Activation for Odd {}\n}\n";
 
     fn check_one(lib: &str, more: &[(&str, &str)], expected: &str) {
         let folder = "crates/layerwise-activations/src/";
@@ -102,14 +104,20 @@ mod tests {
     #[test]
     fn causes_and_links_are_registered() {
         let mut sources = vec![
-            file("crates/layerwise-diagnosis/src/causes/mod.rs", "//! C.\nmod a;\nmod b;\nconst ALL: X = &[\n    &a::A,\n];"),
+            file(
+                "crates/layerwise-diagnosis/src/causes/mod.rs",
+                "//! C.\nmod a;\nmod b;\nconst ALL: X = &[\n    &a::A,\n];",
+            ),
             file("crates/layerwise-diagnosis/src/causes/a.rs", "//! A.\nimpl Cause for A {"),
             file("crates/layerwise-optimizers/src/lib.rs", "//! O.\nmod c;\npub use c::{Clip, clip};\n"),
             file("crates/layerwise-optimizers/src/c.rs", "//! C.\nimpl Link for Clip {"),
         ];
         assert_eq!(lines(check(&Tree { sources, ..Tree::default() })), "");
         sources = vec![
-            file("crates/layerwise-diagnosis/src/causes/mod.rs", "//! C.\nmod a;\nmod b;\nconst ALL: X = &[\n    &a::A,\n];"),
+            file(
+                "crates/layerwise-diagnosis/src/causes/mod.rs",
+                "//! C.\nmod a;\nmod b;\nconst ALL: X = &[\n    &a::A,\n];",
+            ),
             file("crates/layerwise-diagnosis/src/causes/b.rs", "//! B.\n\nimpl Cause for B {"),
             file("crates/layerwise-optimizers/src/lib.rs", "//! O.\nmod c;\npub use c::{Clipped};\n"),
             file("crates/layerwise-optimizers/src/c.rs", "//! C.\nimpl Link for Clip {"),

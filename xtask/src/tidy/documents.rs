@@ -72,7 +72,11 @@ fn links(tree: &Tree, file: &File, problems: &mut Vec<Problem>) {
         for rest in line.split("](").skip(1) {
             let target = rest.split([')', '#', ' ']).next().unwrap_or_default();
             // `api/` is there in the built site only.
-            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") || target.starts_with("api/") {
+            if target.is_empty()
+                || target.contains("://")
+                || target.starts_with("mailto:")
+                || target.starts_with("api/")
+            {
                 continue;
             }
             if !tree.paths.contains(&resolve(folder, target)) {
@@ -101,8 +105,10 @@ mod tests {
     use super::*;
 
     fn tree(table: &str, more: &str) -> Tree {
-        let documents = vec![file(ARCHITECTURE, &format!("{table}\n{more}")), file("README.md", "[a](docs/architecture.md#x)")];
-        let manifest = |name: &str| file(&format!("crates/{name}/Cargo.toml"), &format!("[package]\nname = \"{name}\"\n"));
+        let documents =
+            vec![file(ARCHITECTURE, &format!("{table}\n{more}")), file("README.md", "[a](docs/architecture.md#x)")];
+        let manifest =
+            |name: &str| file(&format!("crates/{name}/Cargo.toml"), &format!("[package]\nname = \"{name}\"\n"));
         let mut manifests: Vec<File> = RANKS.iter().map(|(name, _)| manifest(name)).collect();
         manifests[0].text += "[dependencies]\nserde = \"1\"\n";
         let paths = documents.iter().map(|f| f.path.clone()).collect();
@@ -128,7 +134,10 @@ mod tests {
         );
         let mut fewer = tree(&good, serde);
         fewer.manifests.retain(|m| !m.path.contains("report"));
-        assert_eq!(lines(check(&fewer)), "docs/architecture.md:1: layerwise-report has a rank and should be a crate, got none");
+        assert_eq!(
+            lines(check(&fewer)),
+            "docs/architecture.md:1: layerwise-report has a rank and should be a crate, got none"
+        );
         let mut linked = tree(&good, serde);
         linked.documents.push(file("docs/style.md", "see [a](../README.md), [b](https://x.y) and\n[c](adding.md)"));
         linked.documents.push(file("docs/SUMMARY.md", "- [A](architecture.md)"));

@@ -53,7 +53,11 @@ fn unsafe_code(file: &File, code: &str, problems: &mut Vec<Problem>) {
         if !allowed && !counts {
             problems.push(Problem::new(file, line, format!("`unsafe` should be in {UNSAFE} only, got it here")));
         } else if allowed && !in_tests(&file.path) && !trusted {
-            problems.push(Problem::new(file, line, "`unsafe` should have a `SAFETY:` comment within 8 lines, got none"));
+            problems.push(Problem::new(
+                file,
+                line,
+                "`unsafe` should have a `SAFETY:` comment within 8 lines, got none",
+            ));
         }
     }
 }
@@ -68,7 +72,8 @@ fn inline(file: &File, code: &str, problems: &mut Vec<Problem>) {
             // Attributes and (blanked) comments just above.
             let above = lines[..line - 1].iter().rev().take_while(|l| l.is_empty() || l.starts_with("#["));
             if !above.into_iter().any(|l| *l == "#[inline(always)]") {
-                let what = format!("`{name}` should carry `#[inline(always)]` (scalar code is 8 times slower), got none");
+                let what =
+                    format!("`{name}` should carry `#[inline(always)]` (scalar code is 8 times slower), got none");
                 problems.push(Problem::new(file, line, what));
             }
         }
@@ -133,9 +138,21 @@ mod tests {
             text,
             "3: `unsafe` should have a `SAFETY:` comment within 8 lines, got none",
         );
-        check_one("crates/layerwise-tensor/src/simd.rs", "//! A file.\n// SAFETY: k is.\nfn h() { unsafe { k() } }\n", "");
-        check_one("crates/x/tests/a.rs", "//! Counts.\nuse std::alloc::GlobalAlloc;\nunsafe impl GlobalAlloc for C {}\n", "");
-        check_one("crates/x/tests/a.rs", "//! Not.\nunsafe fn f() {}\n", "2: `unsafe` should be in layerwise-tensor only, got it here");
+        check_one(
+            "crates/layerwise-tensor/src/simd.rs",
+            "//! A file.\n// SAFETY: k is.\nfn h() { unsafe { k() } }\n",
+            "",
+        );
+        check_one(
+            "crates/x/tests/a.rs",
+            "//! Counts.\nuse std::alloc::GlobalAlloc;\nunsafe impl GlobalAlloc for C {}\n",
+            "",
+        );
+        check_one(
+            "crates/x/tests/a.rs",
+            "//! Not.\nunsafe fn f() {}\n",
+            "2: `unsafe` should be in layerwise-tensor only, got it here",
+        );
     }
 
     #[test]
@@ -155,17 +172,31 @@ mod tests {
         check_one(CORE, "//! A todo!() in words.\n/* dbg!(x) */ let s = \"todo!()\";\n", "");
         check_one(CORE, "//! F.\nfn f() { todo!() }\n", "2: `todo!` should be gone, got it here");
         check_one("crates/x/tests/a.rs", "//! F.\n\nlet x = dbg!(y);\n", "3: `dbg!` should be gone, got it here");
-        check_one("xtask/src/a.rs", "//! F.\nstd::unimplemented!();\n", "2: `unimplemented!` should be gone, got it here");
+        check_one(
+            "xtask/src/a.rs",
+            "//! F.\nstd::unimplemented!();\n",
+            "2: `unimplemented!` should be gone, got it here",
+        );
     }
 
     #[test]
     fn libraries_do_not_print() {
         let text = "//! F.\nfn f() { println!() }\n";
         check_one(CORE, text, "2: `println!` should be in a program, got it in a library");
-        check_one(CORE, &text.replace("println!", "std::eprint!"), "2: `eprint!` should be in a program, got it in a library");
+        check_one(
+            CORE,
+            &text.replace("println!", "std::eprint!"),
+            "2: `eprint!` should be in a program, got it in a library",
+        );
         check_one(CORE, "//! F.\n#[cfg(test)]\nmod tests {\n fn f() { println!() }\n}\n", "");
         check_one(CORE, "//! println!()\n/// println!()\nfn f() {}\n", "");
-        for path in ["xtask/src/a.rs", "crates/layerwise-cli/src/a.rs", "crates/x/examples/a.rs", "crates/x/build.rs", "crates/x/src/line_tests.rs"] {
+        for path in [
+            "xtask/src/a.rs",
+            "crates/layerwise-cli/src/a.rs",
+            "crates/x/examples/a.rs",
+            "crates/x/build.rs",
+            "crates/x/src/line_tests.rs",
+        ] {
             check_one(path, text, "");
         }
     }

@@ -1,0 +1,54 @@
+//! Output files: a folder of their own, never over something that is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Makes the folder that results go to, before any work is done. Without a name the first free one of `default`,
+/// `default-2`, … is taken.
+pub fn output_folder(asked: Option<&Path>, default: &str) -> Result<PathBuf, Failure> {
+    let folder = match asked {
+        Some(path) if path.is_dir() && fs::read_dir(path).is_ok_and(|mut files| files.next().is_none()) => {
+            return Ok(path.to_owned());
+        }
+        Some(path) if path.exists() => {
+            let message = "should be a new or empty folder, got one that holds files (nothing is overwritten)";
+            return Err(Failure::usage(format!("{}: {message}", path.display())));
+        }
+        Some(path) => path.to_owned(),
+        None => {
+            let numbered = (2..).map(|i| format!("{default}-{i}"));
+            std::iter::once(default.to_owned())
+                .chain(numbered)
+                .map(PathBuf::from)
+                .find(|p| !p.exists())
+                .unwrap_or_default()
+        }
+    };
+    fs::create_dir_all(&folder)
+        .map_err(|e| Failure::usage(format!("{}: folder cannot be made: {e}", folder.display())))?;
+    Ok(folder)
+}
+
+/// Writes a whole file or none: beside its place first, then renamed.
+pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|e| {
+        let _ = fs::remove_file(&beside);
+        Failure::failed(format!("{}: cannot be written: {e}", path.display()))
+    })
+}
+
+/// Refuses a file that is there already, before any work is done.
+pub fn must_be_new(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Err(Failure::usage(format!(
+            "{}: should not exist yet, got a file (nothing is overwritten)",
+            path.display()
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! The examples run, and the example of the README is one of them.
+
+#[allow(dead_code)]
+#[path = "../examples/csv.rs"]
+mod csv;
+#[allow(dead_code)]
+#[path = "../examples/digits.rs"]
+mod digits;
+#[allow(dead_code)]
+#[path = "../examples/own_activation.rs"]
+mod own_activation;
+
+type Result = std::result::Result<(), Box<dyn std::error::Error>>;
+
+#[test]
+fn digits_are_learnt() -> Result {
+    digits::main()
+}
+
+#[test]
+fn an_own_activation_is_checked_and_learns() -> Result {
+    own_activation::main()
+}
+
+#[test]
+fn a_csv_file_is_learnt() -> Result {
+    csv::main()
+}
+
+#[test]
+fn the_readme_shows_the_example_in_at_most_15_lines() {
+    let readme = include_str!("../../../README.md");
+    let example = include_str!("../examples/csv.rs");
+    let code = readme.split("```rust").nth(1).and_then(|rest| rest.split("```").next()).expect("a Rust example");
+    let lines: Vec<&str> = code.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() <= 15, "{} lines", lines.len());
+    for line in lines.iter().filter(|line| !line.starts_with("use ")) {
+        assert!(example.contains(line), "the example lacks `{line}`");
+    }
+}
