@@ -18,8 +18,8 @@ Checks the rules of the house and names each breach by file and line.
 Usage: cargo xtask tidy
 
 - arrows       a crate's normal and build dependencies within the workspace have a lower rank
-- documents    docs/architecture.md has the ranks and names every external dependency; relative links in docs/ and
-               README.md lead somewhere; docs/SUMMARY.md lists every chapter
+- documents    docs/architecture.md has the ranks and names every external dependency; docs/diagnosis.md has every
+               cause; relative links in docs/ and README.md lead somewhere; docs/SUMMARY.md lists every chapter
 - heads        every .rs file opens with `//!`
 - unsafe       `#![forbid(unsafe_code)]` in every crate root and no `unsafe`, except in layerwise-tensor, where a SAFETY
                comment goes with each use, and in tests that count allocations

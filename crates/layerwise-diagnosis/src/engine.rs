@@ -25,7 +25,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { seeds: 5, pilots: 2, fresh: 5, threads: 1, level: 0.05 }
+        Options { seeds: 5, pilots: 3, fresh: 5, threads: 1, level: 0.05 }
     }
 }
 
@@ -38,6 +38,8 @@ const OF_CHANCE: f64 = 0.05;
 const OF_RISK: f64 = 0.1;
 /// Between causes whose removal gains at least this share of the best, the one listed first is preferred.
 const ABOUT_THE_SAME: f64 = 0.8;
+/// So many interventions against a cause are tested: what does best on the pilot seeds may be unreliable on others.
+const TESTED: usize = 2;
 /// Validation rows below which nothing is judged.
 const FEW_ROWS: usize = 20;
 
@@ -46,11 +48,11 @@ fn seeds(seed: u64, first: u64, n: usize) -> Vec<u64> {
     (0..n as u64).map(|i| seed.wrapping_mul(10_000).wrapping_add(first + i)).collect()
 }
 
-/// A symptom with the intervention that did best on the pilot seeds.
+/// A symptom with the interventions that did best on the pilot seeds.
 struct Candidate {
     cause: &'static dyn Cause,
     symptom: Symptom,
-    best: Option<Intervention>,
+    best: Vec<Intervention>,
 }
 
 /// Diagnoses a recipe on these rows. `tell` gets a line now and then; `stop` is asked after every epoch.
@@ -78,7 +80,7 @@ pub fn diagnose(
         let traces = lab.run(&current, &confirm)?;
         let patient = Patient { recipe: &current, rows, traces: &traces, chance: lab.chance };
         let candidates = shortlist(&lab, &patient, &found, options, tell)?;
-        let tested = confirm_all(&lab, &patient, &candidates, &confirm, tell)?;
+        let tested = confirm_all(&lab, &patient, &candidates, &confirm, options.level, tell)?;
         let named = |t: &Tested| t.p < options.level && t.effect >= relevant;
         unsure |= round == 0 && tested.iter().flatten().any(|t| t.effect >= relevant && t.p >= options.level);
         let best = tested.iter().flatten().filter(|t| named(t)).map(|t| t.effect).fold(0.0, f64::max);
@@ -132,13 +134,13 @@ pub fn diagnose(
         (Status::CannotTell, format!("only {judged} validation rows to judge by"))
     } else if !found.is_empty() {
         (Status::Sick, String::new())
+    } else if unsure {
+        (Status::CannotTell, "an intervention helps, but not reliably over the seeds".into())
     } else if mean(&base) > 0.95 * lab.chance {
         (
             Status::CannotTell,
             "no better than a constant prediction, and nothing tried helps: the inputs may not tell the targets".into(),
         )
-    } else if unsure {
-        (Status::CannotTell, "an intervention helps, but not reliably over the seeds".into())
     } else {
         (Status::Healthy, String::new())
     };
@@ -185,7 +187,7 @@ pub fn diagnose(
     Ok((diagnosis, patient_traces, cured_traces))
 }
 
-/// Symptoms, each with the intervention that did best on the pilot seeds if any did better than nothing.
+/// Symptoms, each with the interventions that did best on the pilot seeds, if any did better than nothing.
 fn shortlist(
     lab: &Lab<'_>,
     patient: &Patient<'_>,
@@ -219,13 +221,17 @@ fn shortlist(
             .collect();
         helpful.sort_by(|a, b| b.0.total_cmp(&a.0));
         let remedy = helpful.iter().find(|(_, i)| i.contrast == Contrast::Changed).map(|(_, i)| i.clone());
-        let best = helpful.into_iter().next().map(|(_, mut best)| {
-            if let (Contrast::HalfTheRows, Some(remedy)) = (best.contrast, remedy) {
-                best.remedy = format!("{}; until then, {}", best.remedy, remedy.remedy);
-                best.recipe = remedy.recipe;
-            }
-            best
-        });
+        let best = helpful
+            .into_iter()
+            .take(TESTED)
+            .map(|(_, mut best)| {
+                if let (Contrast::HalfTheRows, Some(remedy)) = (best.contrast, &remedy) {
+                    best.remedy = format!("{}; until then, {}", best.remedy, remedy.remedy);
+                    best.recipe = remedy.recipe.clone();
+                }
+                best
+            })
+            .collect();
         candidates.push(Candidate { cause, symptom, best });
     }
     Ok(candidates)
@@ -266,14 +272,17 @@ struct Tested {
     p: f64,
 }
 
+/// Tests the shortlisted interventions on the confirmation seeds; per candidate the one that helps most, among those that help
+/// significantly if there are any.
 fn confirm_all(
     lab: &Lab<'_>,
     patient: &Patient<'_>,
     candidates: &[Candidate],
     confirm: &[u64],
+    level: f64,
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Option<Tested>>, LabError> {
-    let chosen: Vec<&Intervention> = candidates.iter().filter_map(|c| c.best.as_ref()).collect();
+    let chosen: Vec<&Intervention> = candidates.iter().flat_map(|c| &c.best).collect();
     tell(&format!("confirming {} of them on {} other seeds", chosen.len(), confirm.len()));
     let mut tests: Vec<Tested> = chosen
         .iter()
@@ -289,7 +298,8 @@ fn confirm_all(
         test.p = p;
     }
     let mut tests = tests.into_iter();
-    Ok(candidates.iter().map(|c| c.best.as_ref().and_then(|_| tests.next())).collect())
+    let better = |a: &Tested, b: &Tested| (a.p < level).cmp(&(b.p < level)).then(a.effect.total_cmp(&b.effect));
+    Ok(candidates.iter().map(|c| tests.by_ref().take(c.best.len()).max_by(better)).collect())
 }
 
 fn cure(before: &[Trace], after: &[Trace], seeds: Vec<u64>) -> Cure {

@@ -34,8 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (found, patient, cured) = diagnose(&recipe, &rows, &options, &|line| eprintln!("{line}"), &|| false)?;
     println!("{}", diagnosis_text(&found, 100));
     let (recipe, remedied) = (format!("{:#?}", found.recipe), format!("{:#?}", found.remedied));
-    let about =
-        About { data: "digits", task: Task::Classification, command: "", recipe: &recipe, remedied: &remedied };
+    let about = About { data: "digits", task: Task::Classification, command: "", recipe: &recipe, remedied: &remedied };
     std::fs::write(path, diagnosis_page(&found, &patient, &cured, &about))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The verdict as one HTML page: the answer first, then why, what the remedy gained, and all that was measured.
 
-use layerwise_diagnosis::{Cure, Diagnosis, Status, Trace};
+use layerwise_diagnosis::{Cure, Diagnosis, LayerRow, Status, Trace};
 
 use crate::about::About;
 use crate::axis::Axis;
@@ -10,11 +10,13 @@ use crate::learning_curves::{Runs, breaks, errors, losses};
 use crate::page::{Page, Tone};
 use crate::terminal::{number, percent};
 use crate::unit_figures::{Moment, activations, at, deaths, saturation};
-use crate::words::{capitalized, count, explanation, gradient, p_value, places, share, story};
+use crate::words::{capitalized, count, explanation, gradient, p_value, places, sentence, share, story, tight};
 
 /// What training is called before and after the remedy.
 const PATIENT: &str = "patient";
 const REMEDIED: &str = "remedied";
+/// The moment that the verdict looks at most.
+const PATIENT_END: &str = "patient, at the end";
 
 /// Everything a section may draw.
 struct Case<'a> {
@@ -35,7 +37,7 @@ pub fn diagnosis_page(diagnosis: &Diagnosis, patient: &[Trace], cured: &[Trace],
         Status::Sick => Tone::Bad,
         Status::CannotTell => Tone::Unsure,
     };
-    page.headline(&diagnosis.summary, tone);
+    page.headline(&tight(&diagnosis.summary), tone);
     let case = Case { diagnosis, patient, cured, about };
     let sections = [why, gain, curves, gradients, activation, saturated, dead, layers, observations, method, details];
     for section in sections {
@@ -59,7 +61,8 @@ fn why(page: &mut Page, case: &Case<'_>) {
         page.facts(&story(diagnosis, index));
     }
     let broken = diagnosis.causes.iter().flat_map(|c| &c.pairs).any(|pair| pair.0 == 2.0 * diagnosis.chance);
-    let capped = if broken { " A training that broke, or did worse, counts as twice the loss of a constant guess." } else { "" };
+    let capped =
+        if broken { " A training that broke, or did worse, counts as twice the loss of a constant guess." } else { "" };
     let caption = format!(
         "The experiment behind each cause: the same training without and with the one change, on the same seeds. A \
          constant guess, the best that can be done without looking at the inputs, has a loss of {}.{capped}",
@@ -123,7 +126,8 @@ fn curves(page: &mut Page, case: &Case<'_>) {
     let seeds = if case.cured.is_empty() {
         format!("Mean over {}", count(case.patient.len(), "seed"))
     } else {
-        format!("Mean over {} of the patient and {} others", count(case.patient.len(), "seed"), case.cured.len())
+        let (patient, cured) = (count(case.patient.len(), "seed"), case.cured.len());
+        format!("Mean over {patient} (patient) and {cured} fresh ones (remedied)")
     };
     let broken = breaks(case.patient).map_or(String::new(), |breaks| format!(" {breaks}"));
     page.figure(
@@ -160,7 +164,9 @@ fn gradients(page: &mut Page, case: &Case<'_>) {
     page.figure(&gradient_dots(&recipes).svg(), typical);
     page.figure(
         &update_dots(&recipes).svg(),
-        &format!("How far one step moves the weights, ‖Δw‖ / ‖w‖. {typical} About a thousandth is a common rule of thumb."),
+        &format!(
+            "How far one step moves the weights, ‖Δw‖ / ‖w‖. {typical} About a thousandth is a common rule of thumb."
+        ),
     );
 }
 
@@ -182,31 +188,36 @@ fn moments<'a>(case: &Case<'a>) -> Vec<(String, &'a [Trace], Moment)> {
 fn activation(page: &mut Page, case: &Case<'_>) {
     page.section("Activations");
     page.paragraph(
-        "What the units of each hidden layer put out on the training rows. Layers that carry information differ from row \
-         to row, so their histograms are broad; a single spike means that a layer says the same whatever it is shown.",
+        "What the units of each hidden layer put out, all units and all training rows together. Separate bars with gaps \
+         between them mean that each unit says nearly the same whatever row it is shown; bars piled up at an end of the \
+         activation mean saturation.",
     );
     for (name, traces, moment) in moments(case) {
         let Some(first) = traces.first() else { continue };
         let figure = activations(&format!("Activations: {name}"), moment(first));
-        page.figure(&figure.svg(), &format!("Seed {}.", first.seed));
+        page.figure(&figure.svg(), &format!("Seed {}, each histogram scaled to its highest bar.", first.seed));
     }
 }
 
 fn saturated(page: &mut Page, case: &Case<'_>) {
     page.section("Saturation");
     page.paragraph(
-        "A saturated unit is within 1 % of the upper or lower end of its activation, where the slope is nearly zero and no \
+        "A saturated unit is within 1% of the upper or lower end of its activation, where the slope is nearly zero and no \
          gradient passes.",
     );
-    let mut drawn = false;
+    let mut can = false;
     for (name, traces, moment) in moments(case) {
-        if let Some(figure) = saturation(&format!("Saturation: {name}"), &at(traces, moment)) {
+        let Some(figure) = saturation(&format!("Saturation: {name}"), &at(traces, moment)) else { continue };
+        can = true;
+        // Empty plots say little, but that of the patient at its end is what a reader looks for.
+        if figure.rows.iter().any(|row| row.1 >= 0.1) || name == PATIENT_END {
             let seeds = count(traces.len(), "seed");
             page.figure(&figure.svg(), &format!("Mean over {seeds} and all training rows."));
-            drawn = true;
+        } else {
+            page.paragraph(&format!("{}: less than 0.1% in every layer.", capitalized(&name)));
         }
     }
-    if !drawn {
+    if !can {
         page.paragraph("No layer here has an activation with two ends, so none can saturate.");
     }
 }
@@ -227,41 +238,32 @@ fn dead(page: &mut Page, case: &Case<'_>) {
 }
 
 fn layers(page: &mut Page, case: &Case<'_>) {
-    let rows: Vec<Vec<String>> = case
-        .diagnosis
-        .layers
-        .iter()
-        .map(|layer| {
-            vec![
-                layer.name.clone(),
-                layer.activation.clone(),
-                layer.width.to_string(),
-                number(gradient(layer.gradient)),
-                number(gradient(layer.update_ratio)),
-                share(layer.saturated),
-                percent(layer.dead),
-                format!("{} ± {}", number(layer.mean), number(layer.deviation)),
-                layer.percentiles.map(number).join(" · "),
-            ]
-        })
-        .collect();
-    page.section("The patient, layer by layer");
-    let header = [
-        "layer",
-        "activation",
-        "units",
-        "gradient",
-        "update",
-        "saturated",
-        "dead",
-        "mean ± deviation",
-        "5, 50, 95% point",
-    ];
-    page.table(&header, &rows);
-    page.paragraph(
-        "Gradient: root mean square of the weight gradient, median over time. Update: ‖Δw‖ / ‖w‖ of one step, median over \
-         time. The rest is of the activations at the end of training.",
-    );
+    let rows = |cells: fn(&LayerRow) -> Vec<String>| -> Vec<Vec<String>> {
+        let row = |layer: &LayerRow| [vec![layer.name.clone()], cells(layer)].concat();
+        case.diagnosis.layers.iter().map(row).collect()
+    };
+    let trained = rows(|layer| {
+        vec![
+            layer.activation.clone(),
+            layer.width.to_string(),
+            number(gradient(layer.gradient)),
+            number(gradient(layer.update_ratio)),
+            share(layer.saturated),
+            percent(layer.dead),
+        ]
+    });
+    let spread = rows(|layer| {
+        let [low, middle, high] = layer.percentiles;
+        [layer.mean, layer.deviation, low, middle, high].map(number).to_vec()
+    });
+    page.section("The patient, layer by layer")
+        .table(&["layer", "activation", "units", "gradient", "update", "saturated", "dead"], &trained)
+        .paragraph(
+            "Gradient: root mean square of the weight gradient, median over time. Update: ‖Δw‖ / ‖w‖ of one step, median \
+             over time. Saturated and dead: at the end of training, mean over the seeds.",
+        )
+        .table(&["layer", "mean", "deviation", "5% point", "median", "95% point"], &spread)
+        .paragraph("Activations at the end of training; the last three columns are of the first seed.");
 }
 
 fn observations(page: &mut Page, case: &Case<'_>) {
@@ -271,11 +273,10 @@ fn observations(page: &mut Page, case: &Case<'_>) {
         return;
     }
     for observation in &case.diagnosis.observations {
-        let place = capitalized(&places(&observation.layers, &case.diagnosis.layers));
         page.subsection(&observation.symptom).facts(&[
-            ("Seen", capitalized(&observation.evidence)),
-            ("Where", place),
-            ("Why not", capitalized(&observation.because)),
+            ("Seen", sentence(&observation.evidence)),
+            ("Where", places(&observation.layers, &case.diagnosis.layers)),
+            ("Why not", sentence(&observation.because)),
         ]);
     }
 }

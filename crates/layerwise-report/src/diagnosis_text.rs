@@ -5,7 +5,7 @@ use layerwise_diagnosis::{Cure, Diagnosis};
 use crate::statistics::MeanInterval;
 use crate::terminal::{number, percent, sparkline, table, wrap};
 use crate::width::display_width;
-use crate::words::{capitalized, count, explanation, gradient, p_value, places, share, story};
+use crate::words::{capitalized, count, explanation, gradient, p_value, places, share, story, tight};
 
 /// Fewer columns are not enough for the tables.
 const NARROWEST: usize = 40;
@@ -13,7 +13,7 @@ const NARROWEST: usize = 40;
 /// The verdict as plain text without control sequences, its paragraphs at most `width` columns wide.
 pub fn diagnosis_text(diagnosis: &Diagnosis, width: usize) -> String {
     let mut text = Text { lines: String::new(), width: width.max(NARROWEST) };
-    text.paragraph("", &diagnosis.summary);
+    text.paragraph("", &tight(&diagnosis.summary));
     causes(&mut text, diagnosis);
     layers(&mut text, diagnosis);
     observations(&mut text, diagnosis);
@@ -59,7 +59,7 @@ fn causes(text: &mut Text, diagnosis: &Diagnosis) {
             text.paragraph("  ", meaning);
         }
         for (term, fact) in story(diagnosis, index) {
-            text.paragraph(&format!("  {:<11}", format!("{term}:")), &fact);
+            text.paragraph(&format!("  {:<12}", format!("{term}:")), &fact);
         }
     }
 }
@@ -102,7 +102,7 @@ fn observations(text: &mut Text, diagnosis: &Diagnosis) {
             [] => String::new(),
             found => format!(" in {}", places(found, &diagnosis.layers)),
         };
-        let line = format!("{}{place}: {}", observation.symptom, observation.because);
+        let line = format!("{}{place}: {}", observation.symptom, tight(&observation.because));
         text.paragraph("  - ", &line);
     }
 }
@@ -110,9 +110,8 @@ fn observations(text: &mut Text, diagnosis: &Diagnosis) {
 fn gain(text: &mut Text, cure: &Cure) {
     text.heading(&format!("{} error before and after the remedy", capitalized(&cure.measured_on)));
     let pairs = cure.error_before.iter().zip(&cure.error_after);
-    let row = |(seed, (before, after)): (&u64, (&f64, &f64))| {
-        vec![format!("seed {seed}"), percent(*before), percent(*after)]
-    };
+    let row =
+        |(seed, (before, after)): (&u64, (&f64, &f64))| vec![format!("seed {seed}"), format!("{:.1}%", 100.0 * before), format!("{:.1}%", 100.0 * after)];
     let mut rows: Vec<Vec<String>> = cure.seeds.iter().zip(pairs).map(row).collect();
     rows.push(vec!["mean".into(), interval(&cure.error_before), interval(&cure.error_after)]);
     text.table(&["fresh seed", "before", "after"], &rows);

@@ -67,3 +67,6 @@ pub use markup::escape;
 pub use page::{Page, Tone};
 pub use statistics::{MeanInterval, student_t_quantile};
 pub use training_page::{Training, training_page};
+
+#[cfg(test)]
+mod report_tests;

@@ -83,7 +83,7 @@ fn units(page: &mut Page, training: &Training<'_>) {
         page.figure(&figure.svg(), "What the units of each hidden layer put out on the training rows.");
     }
     for (when, units) in moments {
-        let caption = "Activations within 1 % of an end of their activation function, where no gradient passes.";
+        let caption = "Activations within 1% of an end of their activation function, where no gradient passes.";
         if let Some(figure) = saturation(&format!("Saturation {when}"), &[units]) {
             page.figure(&figure.svg(), caption);
         }

@@ -75,18 +75,18 @@ pub(crate) fn explanation(cause: &str) -> Option<&'static str> {
 pub(crate) fn story(diagnosis: &Diagnosis, index: usize) -> Vec<(&'static str, String)> {
     let cause = &diagnosis.causes[index];
     vec![
-        ("Seen", capitalized(&cause.evidence)),
-        ("Where", capitalized(&places(&cause.layers, &diagnosis.layers))),
+        ("Seen", sentence(&cause.evidence)),
+        ("Where", places(&cause.layers, &diagnosis.layers)),
         ("Experiment", experiment(cause, index)),
         ("Effect", effect(cause)),
         ("How sure", sureness(cause, diagnosis.relevant)),
-        ("Remedy", capitalized(&cause.remedy)),
+        ("Remedy", sentence(&cause.remedy)),
     ]
 }
 
 fn experiment(cause: &CauseFound, index: usize) -> String {
     let base = if index == 0 { "" } else { ", with the remedies above already in place" };
-    format!("{}; all else the same, seed by seed{base}.", capitalized(&cause.intervention))
+    format!("{}; all else the same, seed by seed{base}.", capitalized(&tight(&cause.intervention)))
 }
 
 /// Validation loss without and with the intervention, and the paired difference.
@@ -129,6 +129,17 @@ pub(crate) fn capitalized(text: &str) -> String {
     first.unwrap_or_default() + characters.as_str()
 }
 
+/// `text` as a sentence: a large first letter, a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = capitalized(&tight(text));
+    if text.ends_with(['.', '!', '?']) { text } else { text + "." }
+}
+
+/// `5 %` as `5%`, the way percentages are written here, so that no line breaks between the two.
+pub(crate) fn tight(text: &str) -> String {
+    text.replace(" %", "%")
+}
+
 /// `1 seed`, `5 seeds`.
 pub(crate) fn count(n: usize, thing: &str) -> String {
     if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
@@ -168,6 +179,7 @@ mod tests {
     fn certainty_is_never_claimed() {
         assert_eq!([confidence(1.0), confidence(0.97), confidence(0.9996)], [">99.9%", "97%", ">99.9%"]);
         assert_eq!([p_value(0.0), p_value(0.0123)], ["p < 1e-12", "p = 0.0123"]);
+        assert_eq!(sentence("over 5 % are off"), "Over 5% are off.");
         assert_eq!([count(1, "seed"), count(5, "seed")], ["1 seed", "5 seeds"]);
     }
 }

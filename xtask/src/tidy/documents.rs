@@ -1,4 +1,4 @@
-//! The documents are true to the tree: ranks, external dependencies, chapters, links.
+//! The documents are true to the tree: ranks, external dependencies, causes, chapters, links.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,17 @@ use super::{File, Problem, Tree};
 use crate::ranks::{RANKS, rank};
 
 const ARCHITECTURE: &str = "docs/architecture.md";
+const DIAGNOSIS: &str = "docs/diagnosis.md";
+const CAUSES: &str = "crates/layerwise-diagnosis/src/causes/";
 
 pub fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(file) = tree.documents.iter().find(|f| f.path == ARCHITECTURE) {
         ranks(tree, file, &mut problems);
         reasons(tree, file, &mut problems);
+    }
+    if let Some(file) = tree.documents.iter().find(|f| f.path == DIAGNOSIS) {
+        causes(tree, file, &mut problems);
     }
     if let Some(summary) = tree.documents.iter().find(|f| f.path == "docs/SUMMARY.md") {
         for file in tree.documents.iter().filter(|f| f.path.starts_with("docs/") && f.path != summary.path) {
@@ -61,6 +66,16 @@ fn reasons(tree: &Tree, file: &File, problems: &mut Vec<Problem>) {
                 let what = format!("{name} should be named with its reason in {ARCHITECTURE}, got no row");
                 problems.push(Problem::new(manifest, dependency.line, what));
             }
+        }
+    }
+}
+
+/// Each cause has a row in the table of causes.
+fn causes(tree: &Tree, file: &File, problems: &mut Vec<Problem>) {
+    for source in tree.sources.iter().filter(|s| s.path.starts_with(CAUSES) && !s.path.ends_with("/mod.rs")) {
+        let name = source.path[CAUSES.len()..].trim_end_matches(".rs").replace('_', "-");
+        if !file.text.lines().any(|l| l.starts_with(&format!("| `{name}` |"))) {
+            problems.push(Problem::new(source, 1, format!("{name} should have a row in {DIAGNOSIS}, got none")));
         }
     }
 }
@@ -137,6 +152,13 @@ mod tests {
         assert_eq!(
             lines(check(&fewer)),
             "docs/architecture.md:1: layerwise-report has a rank and should be a crate, got none"
+        );
+        let mut caused = tree(&good, serde);
+        caused.documents.push(file(DIAGNOSIS, "| `dead-units` | a |"));
+        caused.sources = ["dead_units", "sad_units", "mod"].map(|s| file(&format!("{CAUSES}{s}.rs"), "//! A.")).into();
+        assert_eq!(
+            lines(check(&caused)),
+            "crates/layerwise-diagnosis/src/causes/sad_units.rs:1: sad-units should have a row in docs/diagnosis.md, got none"
         );
         let mut linked = tree(&good, serde);
         linked.documents.push(file("docs/style.md", "see [a](../README.md), [b](https://x.y) and\n[c](adding.md)"));
