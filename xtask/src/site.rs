@@ -8,7 +8,7 @@ use crate::shell::{cargo, output, program, root, run};
 use crate::{Trouble, args};
 
 const HELP: &str = "\
-Builds the book (docs/) and the API documentation (all crates) as one site in target/site, and checks that no page loads
+Builds the book (docs/) and the API documentation (all libraries) as one site in target/site, and checks that no page loads
 anything from a network and that every local link leads to a file (in the book, to its anchor too). Open
 target/site/index.html.
 
@@ -34,8 +34,19 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     // Pages of crates that are gone would stay.
     remove(&built)?;
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
+    // Libraries only: the program has the facade's name, and its pages would lie over the facade's.
     run(cargo()
-        .args(["doc", "--workspace", "--no-deps", "--quiet"])
+        .args([
+            "doc",
+            "--workspace",
+            "--exclude",
+            "layerwise-cli",
+            "--exclude",
+            "xtask",
+            "--lib",
+            "--no-deps",
+            "--quiet",
+        ])
         .env("RUSTDOCFLAGS", format!("{flags} -D warnings")))?;
     copy(&built, &site.join("api"))?;
     let start = "<!doctype html><meta charset=\"utf-8\"><title>API of layerwise</title>\

@@ -21,7 +21,7 @@ fn cases() -> Vec<Case> {
     let network =
         |hidden: Vec<usize>| NetworkSpec { hidden, activation: Activations::Relu(Relu), ..NetworkSpec::default() };
     let plain = Recipe { network: network(vec![128]), scaling: Scaling::MinMax, ..Recipe::default() };
-    let sensible = Recipe { epochs: 150, network: NetworkSpec { dropout: 0.5, ..network(vec![256]) }, ..plain.clone() };
+    let sensible = Recipe { network: network(vec![256]), ..plain.clone() };
     let sgd = |rate: f64| Sgd { rate, momentum: 0.9, ..Sgd::default() }.into();
     let deep = NetworkSpec {
         hidden: vec![32; 10],

@@ -264,7 +264,7 @@ mod tests {
         for x in [-3.0, -0.7, -1e-3, 0.2, 0.9, 5.0] {
             let got = f(Dual::new(x, 1.0)).eps;
             let want = slope(x);
-            assert!((got - want).abs() <= 4e-15 * want.abs().max(1e-3), "at {x}: {got}, should be {want}");
+            approx::assert_relative_eq!(got, want, max_relative = 4e-15, epsilon = 4e-18);
         }
     }
 

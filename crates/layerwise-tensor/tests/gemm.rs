@@ -143,3 +143,13 @@ fn dual_products_are_the_product_rule() {
         }
     }
 }
+
+proptest::proptest! {
+    /// Any small shape, at the level of this processor.
+    #[test]
+    fn products_of_any_small_shape_are_right(m in 1usize..60, k in 1usize..60, n in 1usize..60) {
+        let _guard = LEVEL.lock();
+        check::<f64>(m, k, n, f64::EPSILON);
+        check::<f32>(m, k, n, f64::from(f32::EPSILON));
+    }
+}
