@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::ranks::RANKS;
 use crate::shell::{cargo, output, program, root, run};
 use crate::{Trouble, args};
 
@@ -19,6 +20,9 @@ Usage: cargo xtask docs";
 /// The mdbook that is built if none is there.
 const MDBOOK: &str = "0.5.4";
 
+/// Crates that are no libraries; the first has the facade's name, and its pages would lie over the facade's.
+const PROGRAMS: [&str; 2] = ["layerwise-cli", "xtask"];
+
 pub fn main(words: &[String]) -> Result<(), Trouble> {
     if args::parse(words, &[], HELP)?.is_none() {
         return Ok(());
@@ -33,20 +37,16 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     let built = target_folder()?.join("doc");
     // Pages of crates that are gone would stay.
     remove(&built)?;
+    // rustdoc links to a crate if its folder is there. Cargo removes the folder of the crate at work and takes the crates in any
+    // order: so all folders are there first, and one crate is at work at a time.
+    let libraries = RANKS.iter().map(|(name, _)| *name).filter(|name| !PROGRAMS.contains(name));
+    for name in libraries {
+        fs::create_dir_all(built.join(name.replace('-', "_")))?;
+    }
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
-    // Libraries only: the program has the facade's name, and its pages would lie over the facade's.
     run(cargo()
-        .args([
-            "doc",
-            "--workspace",
-            "--exclude",
-            "layerwise-cli",
-            "--exclude",
-            "xtask",
-            "--lib",
-            "--no-deps",
-            "--quiet",
-        ])
+        .args(["doc", "--workspace", "--lib", "--no-deps", "--jobs", "1", "--quiet"])
+        .args(PROGRAMS.map(|name| ["--exclude", name]).as_flattened())
         .env("RUSTDOCFLAGS", format!("{flags} -D warnings")))?;
     copy(&built, &site.join("api"))?;
     let start = "<!doctype html><meta charset=\"utf-8\"><title>API of layerwise</title>\

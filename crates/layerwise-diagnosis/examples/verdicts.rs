@@ -6,6 +6,7 @@ use layerwise_activations::{Activations, Relu, Sigmoid};
 use layerwise_core::Init;
 use layerwise_data::{Dataset, Scaling, digits_split, split};
 use layerwise_diagnosis::{Diagnosis, Options, Rows, Status, diagnose};
+use layerwise_losses::SoftmaxCrossEntropy;
 use layerwise_optimizers::Sgd;
 use layerwise_train::{NetworkSpec, Recipe};
 
@@ -21,7 +22,8 @@ fn cases() -> Vec<Case> {
     let network =
         |hidden: Vec<usize>| NetworkSpec { hidden, activation: Activations::Relu(Relu), ..NetworkSpec::default() };
     let plain = Recipe { network: network(vec![128]), scaling: Scaling::MinMax, ..Recipe::default() };
-    let sensible = Recipe { network: network(vec![256]), ..plain.clone() };
+    let smoothed = SoftmaxCrossEntropy { smoothing: 0.1, ..SoftmaxCrossEntropy::default() };
+    let sensible = Recipe { loss: Some(smoothed.into()), ..plain.clone() };
     let sgd = |rate: f64| Sgd { rate, momentum: 0.9, ..Sgd::default() }.into();
     let deep = NetworkSpec {
         hidden: vec![32; 10],

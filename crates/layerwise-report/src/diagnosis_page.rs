@@ -10,7 +10,9 @@ use crate::learning_curves::{Runs, breaks, errors, losses};
 use crate::page::{Page, Tone};
 use crate::terminal::{number, percent};
 use crate::unit_figures::{Moment, activations, at, deaths, saturation};
-use crate::words::{capitalized, count, explanation, gradient, p_value, places, sentence, share, story, tight};
+use crate::words::{
+    capitalized, count, explanation, gradient, gradient_ratio, p_value, places, sentence, share, story, tight,
+};
 
 /// What training is called before and after the remedy.
 const PATIENT: &str = "patient";
@@ -53,8 +55,11 @@ fn why(page: &mut Page, case: &Case<'_>) {
     }
     page.section("Why");
     for (index, cause) in diagnosis.causes.iter().enumerate() {
-        let place = places(&cause.layers, &diagnosis.layers);
-        page.subsection(&format!("{}. {} in {place}", index + 1, cause.cause));
+        let place = match &cause.layers[..] {
+            [] => String::new(),
+            found => format!(" in {}", places(found, &diagnosis.layers)),
+        };
+        page.subsection(&format!("{}. {}{place}", index + 1, cause.cause));
         if let Some(meaning) = explanation(&cause.cause) {
             page.paragraph(meaning);
         }
@@ -73,11 +78,11 @@ fn why(page: &mut Page, case: &Case<'_>) {
 
 /// Validation loss without and with each intervention.
 fn experiments(diagnosis: &Diagnosis) -> Bars {
-    let group = |name: String, values: Vec<f64>| Group { name, values };
     let groups = diagnosis.causes.iter().enumerate().flat_map(|(index, cause)| {
-        let (without, with) = cause.pairs.iter().copied().unzip();
-        let name = |what: &str| format!("{}. {}: {what}", index + 1, cause.cause);
-        [group(name("as it is"), without), group(name("changed"), with)]
+        let (without, with): (Vec<f64>, Vec<f64>) = cause.pairs.iter().copied().unzip();
+        let name = |what: &str| format!("cause {}: {what}", index + 1);
+        let (before, after) = (name("as it is"), name("changed"));
+        [Group { name: before, values: without }, Group { name: after, values: with }]
     });
     Bars {
         title: "Effect of each confirmed change".into(),
@@ -142,10 +147,9 @@ fn curves(page: &mut Page, case: &Case<'_>) {
 
 fn gradients(page: &mut Page, case: &Case<'_>) {
     page.section("Gradients and updates");
+    let ratio = gradient_ratio(case.diagnosis).map_or(String::new(), |ratio| format!(" In the patient {ratio}."));
     page.paragraph(&format!(
-        "The gradient is computed from the output (last row) back to the input (first row). In the patient the first \
-         layer gets {} times the gradient of the last.",
-        number(case.diagnosis.gradient_ratio)
+        "The gradient is computed from the output (last row) back to the input (first row).{ratio}"
     ));
     let firsts: Vec<&Trace> = case.patient.first().into_iter().chain(case.cured.first()).collect();
     let range = gradient_range(&firsts);
@@ -195,7 +199,7 @@ fn activation(page: &mut Page, case: &Case<'_>) {
     for (name, traces, moment) in moments(case) {
         let Some(first) = traces.first() else { continue };
         let figure = activations(&format!("Activations: {name}"), moment(first));
-        page.figure(&figure.svg(), &format!("Seed {}, each histogram scaled to its highest bar.", first.seed));
+        page.figure(&figure.svg(), &format!("Seed {}.", first.seed));
     }
 }
 

@@ -5,7 +5,7 @@ use layerwise_diagnosis::{Cure, Diagnosis};
 use crate::statistics::MeanInterval;
 use crate::terminal::{number, percent, sparkline, table, wrap};
 use crate::width::display_width;
-use crate::words::{capitalized, count, explanation, gradient, p_value, places, share, story, tight};
+use crate::words::{capitalized, count, explanation, gradient, gradient_ratio, p_value, places, share, story, tight};
 
 /// Fewer columns are not enough for the tables.
 const NARROWEST: usize = 40;
@@ -82,13 +82,8 @@ fn layers(text: &mut Text, diagnosis: &Diagnosis) {
     text.table(&header, &layers.iter().map(row).collect::<Vec<_>>());
     let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return };
     let logs: Vec<f64> = layers.iter().map(|layer| gradient(layer.gradient).log10()).collect();
-    let line = format!(
-        "{} {} {}  (log scale; the first gets {} times the gradient of the last)",
-        first.name,
-        sparkline(&logs),
-        last.name,
-        number(diagnosis.gradient_ratio)
-    );
+    let ratio = gradient_ratio(diagnosis).map_or(String::new(), |ratio| format!("; {ratio}"));
+    let line = format!("{} {} {}  (log scale{ratio})", first.name, sparkline(&logs), last.name);
     text.paragraph("  gradient: ", &line);
 }
 
@@ -110,8 +105,9 @@ fn observations(text: &mut Text, diagnosis: &Diagnosis) {
 fn gain(text: &mut Text, cure: &Cure) {
     text.heading(&format!("{} error before and after the remedy", capitalized(&cure.measured_on)));
     let pairs = cure.error_before.iter().zip(&cure.error_after);
-    let row =
-        |(seed, (before, after)): (&u64, (&f64, &f64))| vec![format!("seed {seed}"), format!("{:.1}%", 100.0 * before), format!("{:.1}%", 100.0 * after)];
+    let row = |(seed, (before, after)): (&u64, (&f64, &f64))| {
+        vec![format!("seed {seed}"), format!("{:.1}%", 100.0 * before), format!("{:.1}%", 100.0 * after)]
+    };
     let mut rows: Vec<Vec<String>> = cure.seeds.iter().zip(pairs).map(row).collect();
     rows.push(vec!["mean".into(), interval(&cure.error_before), interval(&cure.error_after)]);
     text.table(&["fresh seed", "before", "after"], &rows);

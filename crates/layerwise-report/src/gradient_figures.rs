@@ -42,7 +42,7 @@ pub(crate) fn gradient_map(title: &str, trace: &Trace, range: Option<(f64, f64)>
 fn time_axis(trace: &Trace) -> (Axis, f64) {
     match trace.outcome.history.last() {
         Some(row) if row.epoch > 0 && row.step > 0 => (Axis::linear("epoch"), row.step as f64 / row.epoch as f64),
-        _ => (Axis::linear("step"), 1.0),
+        _ => (Axis::linear("step").whole(), 1.0),
     }
 }
 

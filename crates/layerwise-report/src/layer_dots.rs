@@ -2,7 +2,7 @@
 
 use crate::axis::Axis;
 use crate::frame::{Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_name, draw_note, draw_title, names_edge};
-use crate::palette::{SOFT_INK, series_color};
+use crate::palette::{GRID, SOFT_INK, series_color};
 use crate::svg::{Anchor, LABEL, Svg, coordinate};
 use crate::terminal::number;
 use crate::width::pixel_width;
@@ -42,10 +42,12 @@ impl LayerDots {
         let values = self.series.iter().flat_map(|series| &series.values).copied();
         let extent = self.x.widen(self.x.extent(values), 8);
         let top = legend + 18.0;
+        let notes = (0..self.layers.len()).map(|row| pixel_width(&self.missing(row), LABEL));
+        let note_room = notes.fold(0.0, f64::max);
         let area = Area {
             left: names_edge(self.layers.iter().map(String::as_str)),
             top,
-            right: WIDTH - RIM - 16.0,
+            right: WIDTH - RIM - note_room.max(16.0),
             bottom: top + ROW * self.layers.len() as f64,
         };
         // Dots at either end of the axis keep off the frame and the names.
@@ -71,7 +73,7 @@ impl LayerDots {
     }
 
     fn draw_row(&self, svg: &mut Svg, x: &Ruler, area: &Area, (row, middle): (usize, f64)) {
-        svg.line((area.left, middle), (area.right, middle), "stroke=\"#e2e2e2\"");
+        svg.line((area.left, middle), (area.right, middle), &format!("stroke=\"{GRID}\""));
         let value = |series: &Dots| series.values.get(row).copied();
         let shown: Vec<f64> =
             self.series.iter().filter_map(value).filter(|&v| x.holds(v)).filter_map(|v| x.pixel(v)).collect();
@@ -80,23 +82,30 @@ impl LayerDots {
         if high > low {
             svg.line((low, middle), (high, middle), &format!("stroke=\"{SOFT_INK}\" stroke-width=\"1.2\""));
         }
-        let mut missing = Vec::new();
         for (index, series) in self.series.iter().enumerate() {
             let Some(found) = value(series) else { continue };
-            let note = format!("{}: {}", series.name, number(found));
-            match x.pixel(found).filter(|_| x.holds(found)) {
-                Some(at) => {
-                    svg.open_group(&note);
-                    draw_marker(svg, index, (at, middle));
-                    svg.close_group();
-                }
-                None => missing.push(note),
+            if let Some(at) = x.pixel(found).filter(|_| x.holds(found)) {
+                svg.open_group(&note(series, found));
+                draw_marker(svg, index, (at, middle));
+                svg.close_group();
             }
         }
-        if !missing.is_empty() {
-            draw_note(svg, (area.right, middle), Anchor::End, &missing.join(" · "));
-        }
+        draw_note(svg, (WIDTH - RIM, middle), Anchor::End, &self.missing(row));
     }
+
+    /// The values of a row that the axis cannot show, as text.
+    fn missing(&self, row: usize) -> String {
+        let outside = |value: f64| self.x.range.is_some_and(|(a, b)| value < a.min(b) || value > a.max(b));
+        let hidden = |value: f64| self.x.scale.transform(value).is_none() || outside(value);
+        let found = |series: &Dots| series.values.get(row).map(|&value| (hidden(value), note(series, value)));
+        let notes = self.series.iter().filter_map(found).filter(|(hidden, _)| *hidden);
+        notes.map(|(_, note)| note).collect::<Vec<_>>().join(" · ")
+    }
+}
+
+/// What hovering over a dot shows.
+fn note(series: &Dots, value: f64) -> String {
+    format!("{}: {}", series.name, number(value))
 }
 
 /// A disk, an empty diamond, a square or a cross.

@@ -72,13 +72,13 @@ pub(crate) fn losses(runs: &[Runs], chance: Option<f64>, marks: Vec<Mark>) -> Li
 
 /// Error by epoch, in percent.
 pub(crate) fn errors(runs: &[Runs], marks: Vec<Mark>) -> LineChart {
-    LineChart {
-        title: "Error by epoch".into(),
-        x: Axis::linear("epoch").whole(),
-        y: Axis::linear("error").unit("%"),
-        series: curves(runs, |scores| 100.0 * scores.error),
-        marks,
-    }
+    let series = curves(runs, |scores| 100.0 * scores.error);
+    let bands = series.iter().filter_map(|series| series.band.as_ref()).flatten().map(|band| band.2);
+    let values = series.iter().flat_map(|series| &series.points).map(|point| point.1).chain(bands);
+    let y = Axis::linear("error").unit("%");
+    // From 0, so that a small error looks small.
+    let (low, high) = y.widen(y.extent(values.chain([0.0])), 6);
+    LineChart { title: "Error by epoch".into(), x: Axis::linear("epoch").whole(), y: y.range(low, high), series, marks }
 }
 
 /// Training and validation curve of each recipe.

@@ -86,7 +86,8 @@ impl LineChart {
         for (mark, label_y) in &lanes {
             draw_mark_label(&mut svg, &x, mark, *label_y);
         }
-        svg.open_clip(area.left, area.top - 2.0, area.width() + 2.0, area.height() + 4.0);
+        // A little wider than the plot, so that marks on its rim are not cut.
+        svg.open_clip(area.left - 5.0, area.top - 5.0, area.width() + 10.0, area.height() + 10.0);
         for (index, series) in self.series.iter().enumerate() {
             let band = series.band.as_deref().unwrap_or_default();
             let attributes = format!("fill=\"{}\" fill-opacity=\"0.16\"", series_color(index));

@@ -31,12 +31,11 @@ pub struct Training<'a> {
 /// One HTML page that shows how a training went.
 pub fn training_page(training: &Training<'_>, about: &About<'_>) -> String {
     let mut page = Page::new(&format!("Training on {}", about.data));
-    let tone = match training.stop {
-        StopReason::NotFinite(_) => Tone::Bad,
-        StopReason::Asked => Tone::Unsure,
-        StopReason::Epochs | StopReason::EarlyStopping => Tone::Good,
+    // A sign of good or bad only where it is known: that all epochs are done says nothing about the errors.
+    match training.stop {
+        StopReason::NotFinite(_) => page.headline(training.summary, Tone::Bad),
+        _ => page.paragraph(training.summary),
     };
-    page.headline(training.summary, tone);
     curves(&mut page, training, about);
     units(&mut page, training);
     page.section("Details");

@@ -112,9 +112,18 @@ fn sureness(cause: &CauseFound, relevant: f64) -> String {
     )
 }
 
-/// Measured gradient of a layer: those too small for any number count as zero.
+/// A gradient or update of a layer, averaged over the seeds: 0 if it was 0 for a seed.
+///
+/// The diagnosis averages logarithms, with 1e-300 in place of 0; no gradient of 32-bit numbers is as small as 1e-60.
 pub(crate) fn gradient(value: f64) -> f64 {
-    if value < 1e-200 { 0.0 } else { value }
+    if value < 1e-60 { 0.0 } else { value }
+}
+
+/// How the gradient of the first layer compares to that of the last; nothing where one of them is zero.
+pub(crate) fn gradient_ratio(diagnosis: &Diagnosis) -> Option<String> {
+    let usable = |layer: Option<&LayerRow>| layer.is_some_and(|layer| gradient(layer.gradient) > 0.0);
+    let both = usable(diagnosis.layers.first()) && usable(diagnosis.layers.last()) && diagnosis.layers.len() > 1;
+    both.then(|| format!("the first layer gets {} times the gradient of the last", number(diagnosis.gradient_ratio)))
 }
 
 /// A share as a percentage, or a dash where the layer cannot have one.
