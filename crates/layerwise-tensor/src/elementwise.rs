@@ -140,6 +140,27 @@ pub fn each3<S: Scalar>(a: &mut [S], b: &mut [S], c: &mut [S], f: impl Fn(&mut S
     simd::run(Each3(a, b, c, f));
 }
 
+/// Whether no number is infinite or NaN, in any part.
+pub fn all_finite<S: Scalar>(x: &[S]) -> bool {
+    struct AllFinite<'a, S>(&'a [S]);
+    impl<S: Scalar> Kernel for AllFinite<'_, S> {
+        type Out = bool;
+        #[inline(always)]
+        fn run(self) -> bool {
+            // x − x is 0 for finite x, and NaN else; sixteen sums at a time fill the vector registers.
+            let mut sums = [S::ZERO; 16];
+            let (rows, rest) = self.0.as_chunks::<16>();
+            for row in rows {
+                for (sum, x) in sums.iter_mut().zip(row) {
+                    *sum += *x - *x;
+                }
+            }
+            sums.iter().all(|sum| sum.finite()) && rest.iter().all(|x| x.finite())
+        }
+    }
+    simd::run(AllFinite(x))
+}
+
 /// Adds b to every column of y.
 ///
 /// Shapes: y is d × n, b has d numbers. Panics: if they do not fit.
@@ -239,3 +260,26 @@ pub const MAX_PLANES: usize = 16;
 /// Distinct vectors of one length, walked over together by [`chunks`].
 #[derive(Debug)]
 pub struct Chunks<'a, S>(pub &'a mut [&'a mut [S]]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dual::Dual;
+
+    #[test]
+    fn one_bad_number_anywhere_is_found() {
+        for n in [0usize, 1, 15, 16, 17, 64, 100] {
+            assert!(all_finite(&vec![1e308; n]) && all_finite(&vec![-f32::MAX; n]));
+            for at in 0..n {
+                for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                    let mut x = vec![-0.5; n];
+                    x[at] = bad;
+                    assert!(!all_finite(&x), "{bad} at {at} of {n}");
+                    let mut x = vec![Dual::new(1.0, 2.0); n];
+                    x[at].eps = bad;
+                    assert!(!all_finite(&x), "dual {bad} at {at} of {n}");
+                }
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use layerwise_core::{Loss, Objective, Pass, Real, Step};
 use layerwise_data::fill_order;
 use layerwise_network::{Batch, Network, Penalty, Probe, Snapshot, Supervised, Workspace};
 use layerwise_optimizers::{Optimizer, State};
-use layerwise_tensor::{Buf, Key, Purpose};
+use layerwise_tensor::{Buf, Key, Purpose, elementwise};
 
 use crate::samples::{Picked, Samples};
 
@@ -179,8 +179,7 @@ impl<S: Real> Run<S> {
             key: Key::new(self.seed, Purpose::Mask).step(self.step),
         }
         .eval(&self.theta, &mut self.grad);
-        // The squared norm is finite only if every gradient is (in f64, f32 gradients cannot overflow it).
-        let finite = value.finite() && self.grad.iter().map(|g| g.value() * g.value()).sum::<f64>() < f64::INFINITY;
+        let finite = value.finite() && elementwise::all_finite(&self.grad);
         if !finite {
             return Err(self.locate());
         }
@@ -214,7 +213,7 @@ impl<S: Real> Run<S> {
 
     /// The first place, in the order of computation, that holds a number which is not finite.
     fn locate(&self) -> NonFinite {
-        let bad = |numbers: &[S]| numbers.iter().any(|v| !v.finite());
+        let bad = |numbers: &[S]| !elementwise::all_finite(numbers);
         let found = |layer: &str, quantity| NonFinite { step: self.step, layer: layer.to_owned(), quantity };
         let network = &self.setup.network;
         if bad(self.picked.rows().x(0..self.workspace.n()).data()) {
