@@ -55,11 +55,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     );
     let team = Team::new(threads).map_err(|e| Failure::failed(format!("threads cannot be started: {e}")))?;
     let mut run = prepared.start(recipe.seed);
-    let before = layerwise_diagnosis::record::units(&run);
+    let before = layerwise_diagnosis::record::units(&prepared.setup, run.theta());
     let mut watch = progress::Epochs::new(recipe.epochs);
     let outcome = team.install(|| prepared.carry_on(&mut run, recipe.epochs, &mut [], &mut watch));
     drop(watch);
-    let after = layerwise_diagnosis::record::units(&run);
+    let after = layerwise_diagnosis::record::units(&prepared.setup, &outcome.theta);
     let delivered = outcome.delivered();
     let test = prepared.score(&outcome.theta, &parts.test)?;
     let what = if parts.train.task() == Task::Classification { "error" } else { "unexplained variance (1 - R²)" };

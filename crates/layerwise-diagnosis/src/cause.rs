@@ -75,6 +75,8 @@ pub trait Cause: Sync {
     fn name(&self) -> &'static str;
     /// The hypothesis it speaks for.
     fn hypothesis(&self) -> Hypothesis;
+    /// What it is, in a sentence or two for a reader who never heard of it.
+    fn meaning(&self) -> &'static str;
     /// What it looks like, if it is there.
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom>;
     /// Changes that would remove it. Only asked for if there is a symptom.
@@ -128,27 +130,25 @@ impl Patient<'_> {
         self.traces.first().map_or(Vec::new(), |t| t.after.iter().map(|u| u.layer.clone()).collect())
     }
 
-    /// Root mean square of each layer's weight gradient: the median over time, the mean of its logarithm over the seeds.
+    /// Root mean square of each layer's weight gradient: the median over time and seeds.
     pub fn gradients(&self) -> Vec<f64> {
-        self.over_time(|t| &t.record.gradient)
+        self.typical(|t| &t.record.gradient)
     }
 
-    /// Each layer's ‖Δw‖/‖w‖, averaged in the same way.
+    /// Each layer's ‖Δw‖/‖w‖: the median over time and seeds.
     pub fn update_ratios(&self) -> Vec<f64> {
-        self.over_time(|t| &t.record.update_ratio)
+        self.typical(|t| &t.record.update_ratio)
     }
 
-    fn over_time(&self, of: impl Fn(&Trace) -> &Vec<Vec<f64>>) -> Vec<f64> {
-        let layer = |i: usize| {
-            let logs: Vec<f64> = self
-                .traces
-                .iter()
-                .map(|t| {
-                    median(&of(t).iter().filter_map(|row| row.get(i).copied()).collect::<Vec<_>>()).max(1e-300).ln()
-                })
-                .collect();
-            mean(&logs).exp()
-        };
+    /// The largest ‖Δw‖/‖w‖ of any layer at any time that was looked at; NaN if there is none.
+    pub fn largest_update(&self) -> f64 {
+        let all = self.traces.iter().flat_map(|t| t.record.update_ratio.iter().flatten());
+        all.copied().filter(|ratio| ratio.is_finite()).fold(f64::NAN, f64::max)
+    }
+
+    fn typical(&self, of: impl Fn(&Trace) -> &Vec<Vec<f64>>) -> Vec<f64> {
+        let of_seed = |t: &Trace, i| median(&of(t).iter().filter_map(|row| row.get(i).copied()).collect::<Vec<_>>());
+        let layer = |i: usize| median(&self.traces.iter().map(|t| of_seed(t, i)).collect::<Vec<_>>());
         (0..self.layers().len()).map(layer).collect()
     }
 }

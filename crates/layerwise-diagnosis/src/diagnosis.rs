@@ -24,6 +24,8 @@ pub struct CauseFound {
     pub cause: String,
     /// The hypothesis it speaks for.
     pub hypothesis: Hypothesis,
+    /// What it is, for a reader who never heard of it.
+    pub meaning: String,
     /// Layers, or empty for the whole run.
     #[serde(rename = "where")]
     pub layers: Vec<String>,
@@ -114,9 +116,9 @@ pub struct Diagnosis {
     pub observations: Vec<Observation>,
     /// The patient layer by layer.
     pub layers: Vec<LayerRow>,
-    /// Gradient of the first layer over that of the output layer.
-    pub gradient_ratio: f64,
-    /// What the remedies gained; null for a healthy run.
+    /// Gradient of the first layer over that of the output layer; null if that is 0.
+    pub gradient_ratio: Option<f64>,
+    /// What the remedies gained; null for a healthy run, and if only more rows would help.
     pub cure: Option<Cure>,
     /// Risk of the patient on the validation rows, one a seed.
     pub risk: Vec<f64>,

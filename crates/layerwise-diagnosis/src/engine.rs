@@ -1,6 +1,6 @@
 //! From a recipe and rows to a verdict.
 
-use layerwise_train::Recipe;
+use layerwise_train::{Recipe, StopReason};
 
 use crate::cause::{Cause, Contrast, Hypothesis, Intervention, Patient, Symptom};
 use crate::causes::{self, short};
@@ -65,7 +65,7 @@ pub fn diagnose(
     tell: &dyn Fn(&str),
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<(Diagnosis, Vec<Trace>, Vec<Trace>), LabError> {
-    let lab = Lab::new(rows, options.threads, stop);
+    let lab = Lab::new(recipe, rows, options.threads, stop)?;
     let confirm = seeds(recipe.seed, 0, options.seeds);
     tell(&format!("training the patient on {} seeds", confirm.len()));
     let patient_traces = lab.run(recipe, &confirm)?;
@@ -116,6 +116,7 @@ pub fn diagnose(
         found.push(CauseFound {
             cause: candidate.cause.name().into(),
             hypothesis: candidate.cause.hypothesis(),
+            meaning: candidate.cause.meaning().into(),
             layers: candidate.symptom.layers.clone(),
             evidence: candidate.symptom.evidence.clone(),
             confidence: 1.0 - paired(&test.differences, 0.5 * relevant).p,
@@ -136,11 +137,10 @@ pub fn diagnose(
         (Status::Sick, String::new())
     } else if unsure {
         (Status::CannotTell, "an intervention helps, but not reliably over the seeds".into())
+    } else if patient_traces.iter().all(|t| matches!(t.outcome.stop, StopReason::NotFinite(_))) {
+        (Status::CannotTell, "every run stopped at a number that was not finite, and nothing tried helps".into())
     } else if mean(&base) > 0.95 * lab.chance {
-        (
-            Status::CannotTell,
-            "no better than a constant prediction, and nothing tried helps: the inputs may not tell the targets".into(),
-        )
+        (Status::CannotTell, "no better than a constant prediction, and nothing that was tried helps".into())
     } else {
         (Status::Healthy, String::new())
     };
@@ -149,7 +149,7 @@ pub fn diagnose(
         current = recipe.clone();
     }
     let (cure, cured_traces) = match status {
-        Status::Sick => {
+        Status::Sick if current != *recipe => {
             let fresh = seeds(recipe.seed, 2000, options.fresh);
             tell(&format!("training patient and cure on {} fresh seeds", fresh.len()));
             let mut both = lab.run_all(&[(recipe, Share::All, &fresh), (&current, Share::All, &fresh)])?;
@@ -162,8 +162,8 @@ pub fn diagnose(
     let patient = Patient { recipe, rows, traces: &patient_traces, chance: lab.chance };
     let layers = layer_rows(&patient);
     let ratio = match (layers.first(), layers.last()) {
-        (Some(first), Some(last)) => first.gradient / last.gradient,
-        _ => f64::NAN,
+        (Some(first), Some(last)) => Some(first.gradient / last.gradient).filter(|ratio| ratio.is_finite()),
+        _ => None,
     };
     let hypothesis = found.first().map_or(Hypothesis::None, |c| c.hypothesis);
     let diagnosis = Diagnosis {

@@ -3,7 +3,7 @@
 use layerwise_core::{Pass, Real, Role};
 use layerwise_network::{Network, Probe, Snapshot, Workspace};
 use layerwise_tensor::{Key, Mat, Purpose, Scalar};
-use layerwise_train::{Run, Setup};
+use layerwise_train::Setup;
 
 use crate::stats::quantile;
 
@@ -82,13 +82,12 @@ pub struct Units {
     pub counts: Vec<f64>,
 }
 
-/// Looks at every layer's units with one forward pass over (at most 2,000 of) the training rows, without noise.
-pub fn units<S: Real>(run: &Run<S>) -> Vec<Units> {
-    let setup: &Setup<S> = run.setup();
+/// Looks at every layer's units under θ, with one forward pass over (at most 2,000 of) the training rows, without noise.
+pub fn units<S: Real>(setup: &Setup<S>, theta: &[S]) -> Vec<Units> {
     let rows = setup.train.len().min(2000);
     let mut workspace = Workspace::new(&setup.network, rows);
     let x = setup.train.x(0..rows);
-    setup.network.forward(run.theta(), x, &mut workspace, Pass::Predict, Key::new(0, Purpose::Mask));
+    setup.network.forward(theta, x, &mut workspace, Pass::Predict, Key::new(0, Purpose::Mask));
     layers(&setup.network)
         .into_iter()
         .map(|(layer, node)| look(layer, &setup.network, node, workspace.y(node)))

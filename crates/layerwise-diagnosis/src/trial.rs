@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use layerwise_data::{Dataset, Target, split};
-use layerwise_train::{Epoch, Outcome, Prepared, Recipe, StopReason, TrainError};
+use layerwise_data::{Dataset, split};
+use layerwise_tensor::{Mat, MatMut};
+use layerwise_train::{Epoch, Outcome, Prepared, Recipe, Samples, StopReason, TrainError};
 
 use crate::record::{Record, Units, units};
 
@@ -20,9 +21,9 @@ pub struct Trace {
     pub record: Record,
     /// Units at the start.
     pub before: Vec<Units>,
-    /// Units at the end.
+    /// Units under the delivered parameters.
     pub after: Vec<Units>,
-    /// Loss and error on the held-out test rows, if there are any.
+    /// Error on the held-out test rows, if there are any.
     pub test_error: Option<f64>,
 }
 
@@ -102,16 +103,23 @@ impl std::error::Error for LabError {}
 
 impl<'a> Lab<'a> {
     /// A lab over these rows with `threads` trainings at a time; `stop` is asked after every epoch.
-    pub fn new(rows: &'a Rows, threads: usize, stop: &'a (dyn Fn() -> bool + Sync)) -> Lab<'a> {
-        let judge = rows.validation.as_ref().unwrap_or(&rows.train);
-        Lab {
-            chance: chance(&rows.train, judge),
+    ///
+    /// Errors: a recipe that cannot be run on these rows.
+    pub fn new(
+        recipe: &Recipe,
+        rows: &'a Rows,
+        threads: usize,
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Result<Lab<'a>, LabError> {
+        let prepared = Prepared::<f64>::new(recipe, &rows.train, rows.validation.as_ref())?;
+        Ok(Lab {
+            chance: chance(&prepared),
             rows,
             threads: threads.max(1),
             stop,
             done: Mutex::new(HashMap::new()),
             trainings: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// The rows.
@@ -184,14 +192,14 @@ impl<'a> Lab<'a> {
         let recipe = Recipe { batch: recipe.batch.min(train.len()), ..recipe.clone() };
         let prepared = Prepared::<f32>::new(&recipe, train, self.rows.validation.as_ref())?;
         let mut run = prepared.start(seed);
-        let before = units(&run);
+        let before = units(&prepared.setup, run.theta());
         let mut record = Record::over((run.steps_per_epoch() * prepared.recipe.epochs) as u64);
         let epochs = prepared.recipe.epochs;
         let outcome = prepared.carry_on(&mut run, epochs, &mut [&mut record], &mut Ask(self.stop));
         if outcome.stop == StopReason::Asked {
             return Err(LabError::Stopped);
         }
-        let after = units(&run);
+        let after = units(&prepared.setup, &outcome.theta);
         let test_error = match &self.rows.test {
             Some(test) => Some(prepared.score(&outcome.theta, test)?.error),
             None => None,
@@ -214,18 +222,84 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Mean loss of predicting the training frequencies (cross-entropy) or means (half the variance in scaled units).
-fn chance(train: &Dataset, judge: &Dataset) -> f64 {
-    match (&train.target, &judge.target) {
-        (Target::Classes { labels, names }, Target::Classes { labels: judged, .. }) => {
-            let mut counts = vec![0.5; names.len()];
-            for &label in labels {
-                counts[label as usize] += 1.0;
+/// The loss on the validation rows of the constant output that is best for the training rows, in the recipe's own loss and units.
+///
+/// By gradient descent with backtracking (Armijo 1966) on the output; the losses are convex in it.
+fn chance(prepared: &Prepared<f64>) -> f64 {
+    let setup = &prepared.setup;
+    let k = setup.network.d_out();
+    let constant = |rows: &Samples<f64>, output: &[f64], gradient: &mut [f64]| -> f64 {
+        let n = rows.len();
+        let y: Vec<f64> = output.iter().copied().cycle().take(k * n).collect();
+        let (mut each, mut dy) = (vec![0.0; n], vec![0.0; k * n]);
+        setup.loss.eval(Mat::new(&y, k, n), rows.targets(0..n), &mut each, MatMut::new(&mut dy, k, n));
+        gradient.fill(0.0);
+        for column in dy.chunks_exact(k) {
+            for (g, d) in gradient.iter_mut().zip(column) {
+                *g += d / n as f64;
             }
-            let total: f64 = counts.iter().sum();
-            judged.iter().map(|&label| -(counts[label as usize] / total).ln()).sum::<f64>() / judged.len() as f64
         }
-        (Target::Values { values, .. }, _) => 0.5 * values.nrows() as f64,
-        _ => f64::NAN,
+        each.iter().sum::<f64>() / n as f64
+    };
+    let (mut output, mut gradient, mut step) = (vec![0.0; k], vec![0.0; k], 1.0);
+    let mut trial = vec![0.0; k];
+    let mut value = constant(&setup.train, &output, &mut gradient);
+    for _ in 0..200 {
+        let slope: f64 = gradient.iter().map(|g| g * g).sum();
+        let mut next = vec![0.0; k];
+        loop {
+            for ((t, o), g) in trial.iter_mut().zip(&output).zip(&gradient) {
+                *t = o - step * g;
+            }
+            let reached = constant(&setup.train, &trial, &mut next);
+            if reached <= value - 0.5 * step * slope {
+                value = reached;
+                break;
+            }
+            step *= 0.5;
+            if step < 1e-12 {
+                let judge = prepared.validation.as_deref().unwrap_or(&setup.train);
+                return constant(judge, &output, &mut next);
+            }
+        }
+        output.copy_from_slice(&trial);
+        gradient = next;
+        step *= 2.0;
+    }
+    let judge = prepared.validation.as_deref().unwrap_or(&setup.train);
+    constant(judge, &output, &mut gradient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use layerwise_data::{Scaling, Target, friedman1, two_blobs};
+    use layerwise_losses::{Absolute, Losses};
+
+    fn chance_of(recipe: &Recipe, data: &Dataset) -> f64 {
+        chance(&Prepared::new(recipe, data, None).unwrap_or_else(|e| panic!("{e}")))
+    }
+
+    #[test]
+    fn the_best_constant_is_that_of_the_loss_and_its_units() {
+        let data = friedman1(301, 5, 1.0, 1);
+        let Target::Values { values, .. } = &data.target else { panic!() };
+        let n = values.len() as f64;
+        let variance = values.iter().map(|v| (v - values.mean()).powi(2)).sum::<f64>() / n;
+        let scaled = chance_of(&Recipe::default(), &data);
+        assert!((scaled - 0.5).abs() < 1e-9, "{scaled}");
+        let plain = Recipe { target_scaling: Scaling::None, ..Recipe::default() };
+        let unscaled = chance_of(&plain, &data);
+        assert!((unscaled - 0.5 * variance).abs() < 1e-6, "{unscaled} should be {}", 0.5 * variance);
+        let mut sorted: Vec<f64> = values.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let spread = values.iter().map(|v| (v - sorted[150]).abs()).sum::<f64>() / n;
+        let absolute = chance_of(&Recipe { loss: Some(Losses::Absolute(Absolute)), ..plain }, &data);
+        assert!((absolute / spread - 1.0).abs() < 1e-2, "{absolute} should be {spread}");
+        let blobs = two_blobs(400, 2, 1.0, 1);
+        let Target::Classes { labels, .. } = &blobs.target else { panic!() };
+        let p = labels.iter().filter(|l| **l == 1).count() as f64 / 400.0;
+        let entropy = -(p * p.ln() + (1.0 - p) * (1.0 - p).ln());
+        assert!((chance_of(&Recipe::default(), &blobs) - entropy).abs() < 1e-6);
     }
 }

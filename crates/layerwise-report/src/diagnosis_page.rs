@@ -10,9 +10,7 @@ use crate::learning_curves::{Runs, breaks, errors, losses};
 use crate::page::{Page, Tone};
 use crate::terminal::{number, percent};
 use crate::unit_figures::{Moment, activations, at, deaths, saturation};
-use crate::words::{
-    capitalized, count, explanation, gradient, gradient_ratio, p_value, places, sentence, share, story, tight,
-};
+use crate::words::{capitalized, count, gradient_ratio, p_value, places, sentence, share, story, tight};
 
 /// What training is called before and after the remedy.
 const PATIENT: &str = "patient";
@@ -60,9 +58,7 @@ fn why(page: &mut Page, case: &Case<'_>) {
             found => format!(" in {}", places(found, &diagnosis.layers)),
         };
         page.subsection(&format!("{}. {}{place}", index + 1, cause.cause));
-        if let Some(meaning) = explanation(&cause.cause) {
-            page.paragraph(meaning);
-        }
+        page.paragraph(&cause.meaning);
         page.facts(&story(diagnosis, index));
     }
     let broken = diagnosis.causes.iter().flat_map(|c| &c.pairs).any(|pair| pair.0 == 2.0 * diagnosis.chance);
@@ -250,8 +246,8 @@ fn layers(page: &mut Page, case: &Case<'_>) {
         vec![
             layer.activation.clone(),
             layer.width.to_string(),
-            number(gradient(layer.gradient)),
-            number(gradient(layer.update_ratio)),
+            number(layer.gradient),
+            number(layer.update_ratio),
             share(layer.saturated),
             percent(layer.dead),
         ]
@@ -297,9 +293,9 @@ fn method(page: &mut Page, case: &Case<'_>) {
     };
     page.section("How the verdict was reached").paragraph(&format!(
         "The patient was trained on {}, and probes read the gradients, updates and activations of every layer without \
-         disturbing them. Each symptom that showed suggested changes that would remove it; the best change for a symptom \
-         was chosen on pilot seeds and then tested on the seeds of the patient. A symptom is called a cause only if its \
-         change lowers the validation loss significantly (one-sided paired t-test, p-values adjusted after Holm 1979) and \
+         disturbing them. Each symptom that showed suggested changes that would remove it; the most promising \
+         ones were chosen on pilot seeds and then tested on the seeds of the patient. A symptom is called a cause only if \
+         such a change lowers the validation loss significantly (one-sided paired t-test, p-values adjusted after Holm 1979) and \
          by at least {}, and the search is then repeated with the remedy in place.{fresh}",
         count(case.patient.len(), "seed"),
         number(diagnosis.relevant)

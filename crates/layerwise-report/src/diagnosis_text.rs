@@ -5,7 +5,7 @@ use layerwise_diagnosis::{Cure, Diagnosis};
 use crate::statistics::MeanInterval;
 use crate::terminal::{number, percent, sparkline, table, wrap};
 use crate::width::display_width;
-use crate::words::{capitalized, count, explanation, gradient, gradient_ratio, p_value, places, share, story, tight};
+use crate::words::{capitalized, count, gradient_ratio, p_value, places, share, story, tight};
 
 /// Fewer columns are not enough for the tables.
 const NARROWEST: usize = 40;
@@ -55,9 +55,7 @@ impl Text {
 fn causes(text: &mut Text, diagnosis: &Diagnosis) {
     for (index, cause) in diagnosis.causes.iter().enumerate() {
         text.heading(&format!("Cause {}: {}", index + 1, cause.cause));
-        if let Some(meaning) = explanation(&cause.cause) {
-            text.paragraph("  ", meaning);
-        }
+        text.paragraph("  ", &cause.meaning);
         for (term, fact) in story(diagnosis, index) {
             text.paragraph(&format!("  {:<12}", format!("{term}:")), &fact);
         }
@@ -71,8 +69,8 @@ fn layers(text: &mut Text, diagnosis: &Diagnosis) {
             layer.name.clone(),
             layer.activation.clone(),
             layer.width.to_string(),
-            number(gradient(layer.gradient)),
-            number(gradient(layer.update_ratio)),
+            number(layer.gradient),
+            number(layer.update_ratio),
             share(layer.saturated),
             percent(layer.dead),
         ]
@@ -81,7 +79,7 @@ fn layers(text: &mut Text, diagnosis: &Diagnosis) {
     let header = ["layer", "activation", "units", "gradient", "update/weight", "saturated", "dead"];
     text.table(&header, &layers.iter().map(row).collect::<Vec<_>>());
     let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return };
-    let logs: Vec<f64> = layers.iter().map(|layer| gradient(layer.gradient).log10()).collect();
+    let logs: Vec<f64> = layers.iter().map(|layer| layer.gradient.log10()).collect();
     let ratio = gradient_ratio(diagnosis).map_or(String::new(), |ratio| format!("; {ratio}"));
     let line = format!("{} {} {}  (log scale{ratio})", first.name, sparkline(&logs), last.name);
     text.paragraph("  gradient: ", &line);

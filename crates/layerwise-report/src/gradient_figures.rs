@@ -1,6 +1,7 @@
 //! Figures of gradients and updates: layer by time for one training, and layer by layer for several recipes.
 
 use layerwise_diagnosis::Trace;
+use layerwise_diagnosis::stats::median;
 
 use crate::axis::Axis;
 use crate::heat_map::HeatMap;
@@ -70,12 +71,11 @@ fn dots(title: &str, x: Axis, recipes: &[(&str, &[Trace])], of: fn(&Trace) -> &V
     LayerDots { title: title.into(), x, series: recipes.iter().map(series).collect(), layers }
 }
 
-/// Median over time, geometric mean over the seeds: the way the diagnosis averages them.
+/// Median over time and seeds: the way the diagnosis does it.
 fn typical(traces: &[Trace], layer: usize, of: fn(&Trace) -> &Vec<Vec<f64>>) -> f64 {
     let of_seed = |trace: &Trace| {
         let over_time: Vec<f64> = of(trace).iter().filter_map(|look| look.get(layer).copied()).collect();
-        layerwise_diagnosis::stats::median(&over_time)
+        median(&over_time)
     };
-    let medians: Vec<f64> = traces.iter().map(of_seed).filter(|value| value.is_finite()).collect();
-    (medians.iter().map(|value| value.ln()).sum::<f64>() / medians.len() as f64).exp()
+    median(&traces.iter().map(of_seed).filter(|value| value.is_finite()).collect::<Vec<_>>())
 }

@@ -164,7 +164,7 @@ fn one_training_has_a_page() {
         let recipe = recipe(rate, Activations::Relu(Relu));
         let prepared = Prepared::<f32>::new(&recipe, &rows.train, rows.validation.as_ref()).unwrap();
         let mut run = prepared.start(1);
-        let before = units(&run);
+        let before = units(&prepared.setup, run.theta());
         let outcome = prepared.carry_on(&mut run, recipe.epochs, &mut [], &mut ());
         let training = Training {
             summary: "done; 3 % wrong",
@@ -172,7 +172,7 @@ fn one_training_has_a_page() {
             stop: &outcome.stop,
             delivered: outcome.epoch,
             before: &before,
-            after: &units(&run),
+            after: &units(&prepared.setup, &outcome.theta),
         };
         let page = training_page(&training, &ABOUT);
         assert_page(&page);

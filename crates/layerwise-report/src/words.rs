@@ -36,41 +36,6 @@ pub(crate) fn places(found: &[String], layers: &[LayerRow]) -> String {
     runs.into_iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// What a cause is, for a reader who never heard of it; nothing for a cause unknown here.
-pub(crate) fn explanation(cause: &str) -> Option<&'static str> {
-    Some(match cause {
-        "vanishing-gradient" => {
-            "The gradient tells each weight which way to move. Here it shrinks from layer to layer on its way from \
-             the output back to the input, so the lower layers hardly learn."
-        }
-        "saturated-units" => {
-            "These units sit at the flat end of their activation. Its slope is nearly zero there, so hardly any \
-             gradient passes through them."
-        }
-        "dead-units" => {
-            "These units are off on every training row. No gradient passes through a unit that is off, so they cannot \
-             come back."
-        }
-        "exploding-gradient" => {
-            "The gradient is so large at times that one step destroys what earlier steps have learnt."
-        }
-        "non-finite" => "A number overflowed or became NaN, and training cannot go on from there.",
-        "rate-too-high" => "The steps are too long: they jump across the valley instead of going down into it.",
-        "rate-too-low" => "The steps are too short: training goes the right way, but hardly gets anywhere.",
-        "too-few-epochs" => "Training was still getting better when it was ended.",
-        "overfitting" => {
-            "The network learns the training rows by heart instead of what they have in common: it does well on them \
-             and worse on rows it has not seen."
-        }
-        "capacity-too-small" => "The network has too few units to represent what the data show.",
-        "inputs-not-scaled" => {
-            "The input features have very different sizes, so a step that suits one of them is too long or too short \
-             for another."
-        }
-        _ => return None,
-    })
-}
-
 /// What there is to say about the cause with this index, as terms and texts.
 pub(crate) fn story(diagnosis: &Diagnosis, index: usize) -> Vec<(&'static str, String)> {
     let cause = &diagnosis.causes[index];
@@ -112,18 +77,10 @@ fn sureness(cause: &CauseFound, relevant: f64) -> String {
     )
 }
 
-/// A gradient or update of a layer, averaged over the seeds: 0 if it was 0 for a seed.
-///
-/// The diagnosis averages logarithms, with 1e-300 in place of 0; no gradient of 32-bit numbers is as small as 1e-60.
-pub(crate) fn gradient(value: f64) -> f64 {
-    if value < 1e-60 { 0.0 } else { value }
-}
-
-/// How the gradient of the first layer compares to that of the last; nothing where one of them is zero.
+/// How the gradient of the first layer compares to that of the last; nothing where that cannot be said.
 pub(crate) fn gradient_ratio(diagnosis: &Diagnosis) -> Option<String> {
-    let usable = |layer: Option<&LayerRow>| layer.is_some_and(|layer| gradient(layer.gradient) > 0.0);
-    let both = usable(diagnosis.layers.first()) && usable(diagnosis.layers.last()) && diagnosis.layers.len() > 1;
-    both.then(|| format!("the first layer gets {} times the gradient of the last", number(diagnosis.gradient_ratio)))
+    let ratio = diagnosis.gradient_ratio.filter(|_| diagnosis.layers.len() > 1)?;
+    Some(format!("the first layer gets {} times the gradient of the last", number(ratio)))
 }
 
 /// A share as a percentage, or a dash where the layer cannot have one.

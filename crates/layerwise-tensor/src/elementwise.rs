@@ -146,6 +146,7 @@ pub fn all_finite<S: Scalar>(x: &[S]) -> bool {
     impl<S: Scalar> Kernel for AllFinite<'_, S> {
         type Out = bool;
         #[inline(always)]
+        #[allow(clippy::eq_op)]
         fn run(self) -> bool {
             // x − x is 0 for finite x, and NaN else; sixteen sums at a time fill the vector registers.
             let mut sums = [S::ZERO; 16];

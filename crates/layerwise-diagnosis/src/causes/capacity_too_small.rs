@@ -13,6 +13,9 @@ impl Cause for CapacityTooSmall {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Capacity
     }
+    fn meaning(&self) -> &'static str {
+        "The network has too few units to represent what the data show."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let narrowest = patient.traces.first()?.after.iter().rev().skip(1).min_by_key(|units| units.width)?;
         let trained = patient.underfits() && !patient.broken() && patient.gap() < patient.train_loss();

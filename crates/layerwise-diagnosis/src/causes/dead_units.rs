@@ -18,6 +18,9 @@ impl Cause for DeadUnits {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "These units are off on every training row. No gradient passes through a unit that is off, so they cannot come back."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let names = patient.layers();
         let hidden = names.len().saturating_sub(1);

@@ -19,6 +19,9 @@ impl Cause for ExplodingGradient {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "The gradient is so large at times that one step destroys what earlier steps have learnt."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let gradients = patient.gradients();
         let (first, last) = (*gradients.first()?, *gradients.last()?);

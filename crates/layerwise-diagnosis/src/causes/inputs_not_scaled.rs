@@ -15,6 +15,9 @@ impl Cause for InputsNotScaled {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "The input features have very different sizes, so a step that suits one of them is too long or too short for another."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         if patient.recipe.scaling != Scaling::None {
             return None;

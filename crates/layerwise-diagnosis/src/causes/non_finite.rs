@@ -15,6 +15,9 @@ impl Cause for NonFinite {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "A number overflowed or became NaN, and training cannot go on from there."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let broken = |t: &crate::trial::Trace| match &t.outcome.stop {
             StopReason::NotFinite(trouble) => Some(trouble.clone()),

@@ -18,6 +18,9 @@ impl Cause for Overfitting {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Variance
     }
+    fn meaning(&self) -> &'static str {
+        "The network learns the training rows by heart instead of what they have in common: it does well on them and worse on rows it has not seen."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let gap = patient.gap();
         (gap > GAP * patient.chance && gap > patient.train_loss()).then(|| Symptom {

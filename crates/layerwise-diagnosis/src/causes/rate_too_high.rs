@@ -13,15 +13,17 @@ impl Cause for RateTooHigh {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "The steps are too long: they jump across the valley instead of going down into it."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
-        let largest = patient.update_ratios().into_iter().fold(0.0, f64::max);
         patient.underfits().then(|| Symptom {
             layers: Vec::new(),
             evidence: format!(
-                "training loss {} at rate {}; a step changes weights by up to {} of their size",
+                "training loss {} at rate {}; the largest step seen changes a layer's weights by {} of their size",
                 short(patient.train_loss()),
                 short(patient.recipe.optimizer.rate()),
-                short(largest)
+                short(patient.largest_update())
             ),
         })
     }

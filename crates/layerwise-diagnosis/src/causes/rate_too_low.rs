@@ -14,12 +14,15 @@ impl Cause for RateTooLow {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "The steps are too short: training goes the right way, but hardly gets anywhere."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let largest = patient.update_ratios().into_iter().fold(0.0, f64::max);
         (patient.underfits() && !patient.broken()).then(|| Symptom {
             layers: Vec::new(),
             evidence: format!(
-                "training loss {} after the whole budget; a step changes weights by at most {} of their size",
+                "training loss {} after the whole budget; a typical step changes a layer's weights by at most {} of their size",
                 short(patient.train_loss()),
                 short(largest)
             ),

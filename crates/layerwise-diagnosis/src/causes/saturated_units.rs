@@ -20,6 +20,9 @@ impl Cause for SaturatedUnits {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "These units sit at the flat end of their activation. Its slope is nearly zero there, so hardly any gradient passes through them."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let hidden = patient.layers().len().saturating_sub(1);
         let share = |i: usize, of: fn(&crate::trial::Trace) -> &Vec<Units>| {

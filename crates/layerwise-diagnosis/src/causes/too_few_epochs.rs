@@ -17,6 +17,9 @@ impl Cause for TooFewEpochs {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "Training was still getting better when it was ended."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let fall = patient.mean(|t| {
             let curve: Vec<f64> =

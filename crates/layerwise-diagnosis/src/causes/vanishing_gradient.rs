@@ -19,6 +19,9 @@ impl Cause for VanishingGradient {
     fn hypothesis(&self) -> Hypothesis {
         Hypothesis::Optimization
     }
+    fn meaning(&self) -> &'static str {
+        "The gradient tells each weight which way to move. Here it shrinks from layer to layer on its way from the output back to the input, so the lower layers hardly learn."
+    }
     fn symptom(&self, patient: &Patient<'_>) -> Option<Symptom> {
         let gradients = patient.gradients();
         let (first, last) = (*gradients.first()?, *gradients.last()?);
