@@ -160,7 +160,7 @@ fn gradients(page: &mut Page, case: &Case<'_>) {
         };
     }
     let recipes = [(PATIENT, case.patient), (REMEDIED, case.cured)];
-    let typical = "Median over time, averaged over the seeds.";
+    let typical = "Median over time and seeds.";
     page.figure(&gradient_dots(&recipes).svg(), typical);
     page.figure(
         &update_dots(&recipes).svg(),
