@@ -78,9 +78,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // The terminal first: nothing that was found is lost if the disk is full.
     if to_stdout {
         eprintln!("{text}");
-        println!("{json}");
+        progress::print(&format!("{json}\n"))?;
     } else {
-        println!("{text}");
+        progress::print(&format!("{text}\n"))?;
     }
     let (patient_toml, remedied_toml) = (config::write(&diagnosis.recipe)?, config::write(&diagnosis.remedied)?);
     let command = std::env::args().collect::<Vec<_>>().join(" ");

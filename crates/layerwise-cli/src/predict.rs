@@ -7,7 +7,7 @@ use layerwise_data::{CsvOptions, Task};
 use layerwise_train::Model;
 
 use crate::failure::Failure;
-use crate::files;
+use crate::{files, progress};
 
 /// What to predict.
 #[derive(Args)]
@@ -67,13 +67,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = String::from_utf8(bytes).map_err(|e| failed(&e))?;
     match &arguments.out {
         Some(out) => files::write(out, &text),
-        None => {
-            use std::io::Write;
-            match std::io::stdout().write_all(text.as_bytes()) {
-                // A reader that has enough (`| head`) is no failure.
-                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(&e)),
-                _ => Ok(()),
-            }
-        }
+        None => progress::print(&text),
     }
 }

@@ -1,10 +1,12 @@
 //! What a person sees while waiting: a bar or spinner on a terminal, plain lines otherwise; and Ctrl-C.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use layerwise_train::{Epoch, Watch};
+
+use crate::failure::Failure;
 
 static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -22,6 +24,16 @@ pub fn catch_interrupts() {
 /// Whether Ctrl-C was pressed.
 pub fn interrupted() -> bool {
     INTERRUPTS.load(Ordering::Relaxed) > 0
+}
+
+/// Prints to the standard output; a reader that has seen enough (`| head`) is no failure.
+pub fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("standard output cannot be written: {e}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Lines about what is being done, on the standard error.

@@ -88,9 +88,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     );
     if to_stdout {
         eprintln!("{line}");
-        println!("{summary:#}");
+        progress::print(&format!("{summary:#}\n"))?;
     } else {
-        println!("{line}");
+        progress::print(&format!("{line}\n"))?;
     }
     let mut model = Model::new(&prepared, &parts.train, &outcome);
     if let Some(schema) = schema {

@@ -123,7 +123,9 @@ fn look<S: Scalar>(layer: String, network: &Network, node: usize, y: Mat<'_, S>)
         .then(|| values.iter().filter(|&&v| v - low < near || high - v < near).count() as f64 / n);
     let mut dead = Vec::new();
     if low.is_finite() && high.is_infinite() {
-        dead = (0..y.rows()).filter(|&unit| y.columns().all(|column| column[unit].value() - low <= 1e-6)).collect();
+        dead = (0..y.rows())
+            .filter(|&unit| y.columns().all(|column| (column[unit].value() - low).abs() <= 1e-6))
+            .collect();
     }
     let (mut first, mut last) = (quantile(&values, 0.001), quantile(&values, 0.999));
     if low.is_finite() && high.is_finite() {

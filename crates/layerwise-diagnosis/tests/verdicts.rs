@@ -97,3 +97,21 @@ fn a_verdict_does_not_depend_on_threads_and_can_be_stopped() {
     let stopped = diagnose(&sgd(0.05), &data, &Options::default(), &|_| {}, &|| true);
     assert!(matches!(stopped, Err(LabError::Stopped)));
 }
+
+#[test]
+fn units_below_their_asymptote_are_alive_and_rectifiers_at_0_are_dead() {
+    use layerwise_activations::{Relu, Silu};
+    use layerwise_diagnosis::record::units;
+    use layerwise_layers::{Dense, Layers};
+    use layerwise_train::{LayerSpec, Prepared};
+    let moons = two_moons(50, 0.1, 1);
+    for (activation, dead) in [(Activations::Silu(Silu), 0), (Activations::Relu(Relu), 4)] {
+        let dense = Dense { bias: -1.5, init: Init::Constant { value: 0.0 }, ..Dense::new(4) };
+        let layers = vec![LayerSpec::Layer(Layers::Dense(dense)), LayerSpec::Activation(activation)];
+        let recipe =
+            Recipe { network: NetworkSpec { layers, hidden: Vec::new(), ..NetworkSpec::default() }, ..sgd(0.1) };
+        let prepared = Prepared::<f32>::new(&recipe, &moons, None).unwrap();
+        let looked = units(&prepared.setup, prepared.start(1).theta());
+        assert_eq!(looked[0].dead.len(), dead, "{looked:?}");
+    }
+}
