@@ -31,15 +31,10 @@ pub fn output_folder(asked: Option<&Path>, default: &str) -> Result<PathBuf, Fai
     Ok(folder)
 }
 
-/// Writes a whole file or none: beside its place first, then renamed.
+/// Writes a whole file or none.
 pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = PathBuf::from(beside);
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|e| {
-        let _ = fs::remove_file(&beside);
-        Failure::failed(format!("{}: cannot be written: {e}", path.display()))
-    })
+    layerwise_train::write_whole(path, text.as_bytes())
+        .map_err(|e| Failure::failed(format!("{}: cannot be written: {e}", path.display())))
 }
 
 /// Refuses a file that is there already, before any work is done.

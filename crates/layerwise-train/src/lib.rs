@@ -20,7 +20,7 @@ pub use estimator::{MlpClassifier, MlpRegressor};
 pub use evaluate::{Scores, evaluate, predict};
 pub use fit::{Epoch, Outcome, StopReason, Watch};
 pub use layer_spec::{LayerSpec, NetworkSpec};
-pub use model::Model;
+pub use model::{Model, write_whole};
 pub use prepared::Prepared;
 pub use recipe::{EarlyStopping, PenaltySpec, Recipe};
 pub use run::{NonFinite, Run, Setup};

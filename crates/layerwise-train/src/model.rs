@@ -296,8 +296,10 @@ impl Model {
     }
 }
 
-/// Writes beside the target and renames, so that a full disk or a kill leaves the old file.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a whole file or none: beside its place first, then renamed, so that a full disk or a kill leaves what was there.
+///
+/// Errors: the system's reason.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));

@@ -214,7 +214,7 @@ fn a_model_survives_its_file_and_damaged_files_are_refused() {
 
 #[test]
 fn sample_weights_count_like_repeated_rows() {
-    // Two of the rows three times, against weights of 3 (scaled by 10/14 so that both risks are means).
+    // Two of the rows three times, against weights of 3: a score is the weighted mean, so both are the same number.
     let parts = digits_split();
     let few: Vec<usize> = (0..10).collect();
     let repeated: Vec<usize> = few.iter().copied().chain([0, 0, 1, 1]).collect();
