@@ -1,16 +1,19 @@
 //! Dual numbers a + ε b, ε² = 0: running a program on them gives its value and its exact directional derivative.
 //!
 //! f(a + ε b) = f(a) + ε f′(a) b. Run on a gradient they give an exact Hessian-vector product (Pearlmutter 1994). At a kink the
-//! derivative is that of the side that `Scalar::select` chooses; |x| has derivative 0 at 0.
+//! derivative is that of the side that `Scalar::select` chooses; |x| has derivative 0 at 0. Dual numbers of dual numbers, the
+//! hyper-dual numbers of Fike and Alonso (2011), give exact second derivatives.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use std::thread::LocalKey;
 
+use crate::bounded::Bounded;
+use crate::double_double::{self, DoubleDouble};
 use crate::gemm::{self, Op, Write};
 use crate::matrix::MatMut;
-use crate::scalar::{Scalar, sealed};
+use crate::scalar::{Scalar, assign, sealed};
 
 /// A dual number.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,40 +102,54 @@ impl<T: Scalar> Neg for Dual<T> {
         Dual::new(-self.re, -self.eps)
     }
 }
-macro_rules! assign {
-    ($($name:ident $method:ident $op:tt),*) => {$(
-        impl<T: Scalar> $name for Dual<T> {
-            #[inline(always)]
-            fn $method(&mut self, o: Self) {
-                *self = *self $op o;
-            }
-        }
-    )*};
-}
-assign!(AddAssign add_assign +, SubAssign sub_assign -, MulAssign mul_assign *, DivAssign div_assign /);
+assign!([T: Scalar] Dual<T>);
 
 impl<T> sealed::Sealed for Dual<T> {}
 
 type Scratch<T> = RefCell<Vec<T>>;
 
-/// The plane type of a dual number, with its per-thread scratch for products.
+/// The plane type of a dual number.
+#[doc(hidden)]
 pub trait Plane: Scalar {
-    #[doc(hidden)]
+    /// Per-thread scratch for products.
     fn scratch() -> &'static LocalKey<Scratch<Self>>;
-}
-thread_local! {
-    static SCRATCH32: Scratch<f32> = const { RefCell::new(Vec::new()) };
-    static SCRATCH64: Scratch<f64> = const { RefCell::new(Vec::new()) };
-}
-impl Plane for f32 {
-    fn scratch() -> &'static LocalKey<Scratch<f32>> {
-        &SCRATCH32
+    /// Whether this is the exact number 0 in every part, without a comparison for `trace`.
+    fn vanishes(self) -> bool;
+    /// 2/√π in the precision of the type.
+    #[inline(always)]
+    fn frac_2_sqrt_pi() -> Self {
+        Self::of(std::f64::consts::FRAC_2_SQRT_PI)
     }
 }
-impl Plane for f64 {
-    fn scratch() -> &'static LocalKey<Scratch<f64>> {
-        &SCRATCH64
-    }
+macro_rules! plane {
+    ($($t:ty: $vanishes:expr $(, $constant:expr)?;)*) => {$(
+        impl Plane for $t {
+            fn scratch() -> &'static LocalKey<Scratch<Self>> {
+                thread_local! {
+                    static SCRATCH: Scratch<$t> = const { RefCell::new(Vec::new()) };
+                }
+                &SCRATCH
+            }
+            #[inline(always)]
+            fn vanishes(self) -> bool {
+                let vanishes: fn(Self) -> bool = $vanishes;
+                vanishes(self)
+            }
+            $(
+                fn frac_2_sqrt_pi() -> Self {
+                    $constant
+                }
+            )?
+        }
+    )*};
+}
+plane! {
+    f32: |x| x == 0.0;
+    f64: |x| x == 0.0;
+    DoubleDouble: |x| x.hi() == 0.0, double_double::FRAC_2_SQRT_PI;
+    Bounded<f32>: |x| x.value == 0.0 && x.error == 0.0;
+    Bounded<f64>: |x| x.value == 0.0 && x.error == 0.0;
+    Dual<DoubleDouble>: |x| x.re.vanishes() && x.eps.vanishes(), Dual::new(Plane::frac_2_sqrt_pi(), Scalar::ZERO);
 }
 
 impl<T: Plane> Scalar for Dual<T> {
@@ -172,7 +189,8 @@ impl<T: Plane> Scalar for Dual<T> {
     #[inline(always)]
     fn tanh(self) -> Self {
         // 1/cosh² as 4t/(1+t)², t = e^(−2|x|): unlike 1 − y², exact in the tails.
-        let t = (-(self.re.abs() + self.re.abs())).exp();
+        let twice = self.re + self.re;
+        let t = T::select(self.re.value() > 0.0, -twice, twice).exp();
         let sech = T::of(2.0) / (T::ONE + t);
         Dual::new(self.re.tanh(), t * sech * sech * self.eps)
     }
@@ -183,12 +201,12 @@ impl<T: Plane> Scalar for Dual<T> {
     }
     #[inline(always)]
     fn erf(self) -> Self {
-        let slope = T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-(self.re * self.re)).exp();
+        let slope = T::frac_2_sqrt_pi() * (-(self.re * self.re)).exp();
         Dual::new(self.re.erf(), slope * self.eps)
     }
     #[inline(always)]
     fn erfc(self) -> Self {
-        let slope = T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-(self.re * self.re)).exp();
+        let slope = T::frac_2_sqrt_pi() * (-(self.re * self.re)).exp();
         Dual::new(self.re.erfc(), -(slope * self.eps))
     }
     #[inline(always)]
@@ -246,11 +264,11 @@ impl<T: Plane> Scalar for Dual<T> {
 }
 
 /// Splits into planes; whether any ε part is not zero.
-fn unpack<T: Scalar>(from: &[Dual<T>], re: &mut [T], eps: &mut [T]) -> bool {
+fn unpack<T: Plane>(from: &[Dual<T>], re: &mut [T], eps: &mut [T]) -> bool {
     let mut moves = false;
     for ((d, re), eps) in from.iter().zip(re).zip(eps) {
         (*re, *eps) = (d.re, d.eps);
-        moves |= d.eps != T::ZERO;
+        moves |= !d.eps.vanishes();
     }
     moves
 }

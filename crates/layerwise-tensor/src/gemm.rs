@@ -51,6 +51,14 @@ impl<'a, S: Scalar> Op<'a, S> {
         }
     }
 
+    /// The number at (row i, column j) after the operation.
+    pub(crate) fn at(&self, i: usize, j: usize) -> S {
+        match self {
+            Op::N(m) => m.at(i, j),
+            Op::T(m) => m.at(j, i),
+        }
+    }
+
     /// The same operand shape on other data.
     pub(crate) fn with<'b, T: Scalar>(&self, data: &'b [T]) -> Op<'b, T> {
         match self {
@@ -117,6 +125,21 @@ pub(crate) fn real<S: Element>(mut c: MatMut<'_, S>, write: Write, a: Op<'_, S>,
             product(&part);
         }
     });
+}
+
+/// The product by its definition, for numbers without a fast kernel.
+pub(crate) fn plain<S: Scalar>(mut c: MatMut<'_, S>, write: Write, a: &Op<'_, S>, b: &Op<'_, S>) {
+    check(&c, a, b);
+    let k = a.shape().1;
+    for j in 0..c.cols() {
+        for (i, c) in c.col(j).iter_mut().enumerate() {
+            let sum = (0..k).fold(S::ZERO, |sum, l| sum + a.at(i, l) * b.at(l, j));
+            *c = match write {
+                Write::Set => sum,
+                Write::Add => *c + sum,
+            };
+        }
+    }
 }
 
 /// Raw operands of one product; C has row stride 1.

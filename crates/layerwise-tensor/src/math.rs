@@ -47,8 +47,9 @@ pub mod f64s {
         y * pow2(half) * pow2(k - half)
     }
 
+    /// 2ᵏ for −1022 ≤ k ≤ 1023.
     #[inline(always)]
-    fn pow2(k: i64) -> f64 {
+    pub fn pow2(k: i64) -> f64 {
         f64::from_bits(((k + 1023) as u64) << 52)
     }
 

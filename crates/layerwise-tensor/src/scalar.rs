@@ -13,11 +13,43 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A number the library computes in: `f32`, `f64`, `Dual32` or `Dual64`.
+/// Assigning operators by way of the plain ones.
+macro_rules! assign {
+    ([$($generics:tt)*] $t:ty) => {
+        impl<$($generics)*> AddAssign for $t {
+            #[inline(always)]
+            fn add_assign(&mut self, o: Self) {
+                *self = *self + o;
+            }
+        }
+        impl<$($generics)*> SubAssign for $t {
+            #[inline(always)]
+            fn sub_assign(&mut self, o: Self) {
+                *self = *self - o;
+            }
+        }
+        impl<$($generics)*> MulAssign for $t {
+            #[inline(always)]
+            fn mul_assign(&mut self, o: Self) {
+                *self = *self * o;
+            }
+        }
+        impl<$($generics)*> DivAssign for $t {
+            #[inline(always)]
+            fn div_assign(&mut self, o: Self) {
+                *self = *self / o;
+            }
+        }
+    };
+}
+pub(crate) use assign;
+
+/// A number the library computes in: `f32`, `f64`, `Dual32` or `Dual64`; and those that judge them, `DoubleDouble` and
+/// `Bounded`.
 ///
-/// Every method is branch-free and inlined, so that loops over it vectorise; choose between two computed values with
-/// [`Scalar::select`], never with `if`. There is no fused multiply-add: in return every elementwise result has the same bits at
-/// every dispatch level.
+/// Every method of the former is branch-free and inlined, so that loops over it vectorise; choose between two computed values
+/// with [`Scalar::select`], never with `if`. There is no fused multiply-add: in return every elementwise result has the same
+/// bits at every dispatch level.
 pub trait Scalar:
     Copy
     + Debug
@@ -83,7 +115,8 @@ pub trait Scalar:
     /// ln(1 + eˣ), without overflow.
     #[inline(always)]
     fn softplus(self) -> Self {
-        Self::select(self > Self::ZERO, self + (-self).exp().ln_1p(), self.exp().ln_1p())
+        // Both are the same function, so this is no comparison for `trace`.
+        Self::select(self.value() > 0.0, self + (-self).exp().ln_1p(), self.exp().ln_1p())
     }
 
     /// c ← op(a) op(b), or c ← c + op(a) op(b). The only matrix product in the workspace.
