@@ -191,12 +191,12 @@ impl<T: Format> Scalar for Bounded<T> {
         Self::rounded(y, 1.0, by_slope.min(self.error.sqrt()))
     }
     fn tanh(self) -> Self {
-        let t = (-2.0 * self.clear(self.value.value().abs())).exp();
-        self.elementary(self.value.tanh(), ELEMENTARY, 4.0 * t / ((1.0 + t) * (1.0 + t)))
+        let slope = self.clear(self.value.value().abs()).cosh().powi(-2);
+        self.elementary(self.value.tanh(), ELEMENTARY, slope)
     }
     fn sigmoid(self) -> Self {
-        let t = (-self.clear(self.value.value().abs())).exp();
-        self.elementary(self.value.sigmoid(), ELEMENTARY, t / ((1.0 + t) * (1.0 + t)))
+        let slope = 0.25 * (0.5 * self.clear(self.value.value().abs())).cosh().powi(-2);
+        self.elementary(self.value.sigmoid(), ELEMENTARY, slope)
     }
     fn erf(self) -> Self {
         self.elementary(self.value.erf(), ELEMENTARY, gauss(self.clear(self.value.value().abs())))
@@ -264,6 +264,115 @@ fn product<T: Format>(mut c: MatMut<'_, Bounded<T>>, write: Write, a: &Op<'_, Bo
                 moved += step;
             }
             *c = Bounded::new(value, moved + gamma * size);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Mat;
+
+    fn bounded<T: Format>(value: f64, error: f64) -> Bounded<T> {
+        Bounded { value: T::of(value), error }
+    }
+
+    /// The error, where the operands moved the result by `moved`, and `n` roundings were charged.
+    #[track_caller]
+    fn check<T: Format>(got: Bounded<T>, moved: f64, n: f64) {
+        let want = (1.0 + 1e-6) * (moved + n * T::UNIT * (got.value().abs() + 2.0 * moved));
+        assert!((got.error - want).abs() <= 1e-9 * want, "{got:?} should have the error {want:e}");
+    }
+
+    #[test]
+    fn every_rule_charges_what_it_should() {
+        fn all<T: Format>() {
+            let (x, y) = (bounded::<T>(3.0, 0.5), bounded::<T>(-2.0, 0.25));
+            check(x + y, 0.75, 1.0);
+            check(x - y, 0.75, 1.0);
+            check(x * y, 3.5 * 0.25 + 0.5 * 2.25 + 0.5 * 0.25, 1.0);
+            let divisor = 2.0 / SLACK - 0.5;
+            check(x / y, 0.5 / divisor + 3.5 * 0.25 / (divisor * divisor), 1.0);
+            // Slopes at the worse end of the argument ± twice its error.
+            for sign in [1.0, -1.0] {
+                let x = bounded::<T>(sign * 1.5, 0.25);
+                let near = 1.5 / SLACK - 0.5;
+                check(x.exp(), 0.25 * (sign * 1.5 + 0.5).exp(), 8.0);
+                check(x.tanh(), 0.25 * (1.0 - near.tanh() * near.tanh()), 8.0);
+                let sigmoid = 1.0 / (1.0 + near.exp());
+                check(x.sigmoid(), 0.25 * sigmoid * (1.0 - sigmoid), 8.0);
+                check(x.erf(), 0.25 * std::f64::consts::FRAC_2_SQRT_PI * (-near * near).exp(), 8.0);
+                check(x.erfc(), 0.25 * std::f64::consts::FRAC_2_SQRT_PI * (-near * near).exp(), 8.0);
+                check(x.softplus(), 0.25 / (1.0 + (-sign * 1.5 - 0.5).exp()), 16.0);
+            }
+            let x = bounded::<T>(1.5, 0.25);
+            check(x.ln(), 0.25 / (1.5 / SLACK - 0.5), 8.0);
+            check(x.ln_1p(), 0.25 / (2.5 / SLACK - 0.5), 8.0);
+            check(x.sqrt(), 0.125 / (1.5 / SLACK - 0.5).sqrt(), 1.0);
+            check(bounded::<T>(1.5, 0.75).sqrt(), 0.75f64.sqrt(), 1.0);
+        }
+        all::<f32>();
+        all::<f64>();
+    }
+
+    #[test]
+    fn underflow_is_charged_where_it_may_happen() {
+        fn all<T: Format>() {
+            let (normal, one) = (T::NORMAL, Bounded::<T>::ONE);
+            check(bounded::<T>(2.0 * normal, 0.0) * one, 0.0, 1.0);
+            check(bounded::<T>(3.0 * normal, normal) * one, normal + T::TINY, 1.0);
+            check(bounded::<T>(2.0 * normal, 0.0) / one, 0.0, 1.0);
+            check(bounded::<T>(1.5 * normal, 0.0) / one, T::TINY, 1.0);
+            check(bounded::<T>(-800.0, 0.0).sigmoid(), 2.0 * normal, 8.0);
+            check(bounded::<T>(3.0 * normal, 0.0).tanh(), 0.0, 8.0);
+        }
+        all::<f32>();
+        all::<f64>();
+        assert_eq!((f32::UNIT, f32::NORMAL, f32::TINY), (2f64.powi(-24), 2f64.powi(-126), 2f64.powi(-147)));
+        assert_eq!((f64::UNIT, f64::NORMAL, f64::TINY), (2f64.powi(-53), 2f64.powi(-1022), 2f64.powi(-1072)));
+    }
+
+    #[test]
+    fn a_product_charges_every_order_of_its_sums() {
+        fn all<T: Format>() {
+            let (a, b) = ([bounded::<T>(3.0, 0.5), bounded(2.0, 0.0)], [bounded::<T>(-2.0, 0.25), bounded(4.0, 0.0)]);
+            let moved = 3.5 * 0.25 + 0.5 * 2.25 + 0.5 * 0.25;
+            let gamma = 3.0 * T::UNIT / (1.0 - 3.0 * T::UNIT);
+            let product = |a: &[Bounded<T>], b: &[Bounded<T>], write| {
+                let mut c = [bounded::<T>(1.0, 0.125)];
+                Scalar::gemm(MatMut::new(&mut c, 1, 1), write, Op::N(Mat::new(a, 1, 2)), Op::N(Mat::new(b, 2, 1)));
+                (c[0].value(), c[0].error / SLACK)
+            };
+            let close = |(value, error): (f64, f64), want: (f64, f64)| {
+                assert!(value == want.0 && (error - want.1).abs() <= 1e-9 * want.1, "{value} {error:e}: {want:?}");
+            };
+            close(product(&a, &b, Write::Set), (2.0, moved + gamma * (6.0 + 2.0 * moved + 8.0)));
+            close(product(&a, &b, Write::Add), (3.0, 0.125 + moved + gamma * (1.25 + 6.0 + 2.0 * moved + 8.0)));
+            let exact = [3.0, 2.0].map(|x| bounded::<T>(x, 0.0));
+            close(product(&exact, &exact, Write::Set), (13.0, gamma * 13.0));
+        }
+        all::<f32>();
+        all::<f64>();
+    }
+
+    #[test]
+    fn a_choice_that_is_certain_has_one_error_and_any_other_the_larger() {
+        let of_two = |distance: f64, (e, f): (f64, f64)| {
+            let (high, low) = (bounded::<f64>(distance, e), bounded::<f64>(0.0, f));
+            assert_eq!((low.max(high).value, low.max(high).error), (distance, high.max(low).error));
+            assert_eq!((low.min(high).value, low.min(high).error), (0.0, high.min(low).error));
+            (high.max(low).error, high.min(low).error)
+        };
+        assert_eq!(of_two(2.5, (0.5, 0.75)), (0.75, 0.75));
+        assert_eq!(of_two(SLACK * 2.0 * 1.25, (0.5, 0.75)), (0.75, 0.75));
+        assert_eq!(of_two(2.50001, (0.5, 0.75)), (0.5, 0.75));
+        assert_eq!(of_two(2.50001, (0.75, 0.5)), (0.75, 0.5));
+        assert_eq!(of_two(1.0, (0.75, 0.5)), (0.75, 0.75));
+        // Of equals the first, as for plain numbers.
+        let zeros = [0.0, -0.0].map(|x| bounded::<f64>(x, 0.0));
+        for (a, b) in [(zeros[0], zeros[1]), (zeros[1], zeros[0])] {
+            assert_eq!(a.max(b).value.to_bits(), a.value.to_bits());
+            assert_eq!(a.min(b).value.to_bits(), a.value.to_bits());
         }
     }
 }

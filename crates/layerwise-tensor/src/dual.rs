@@ -190,7 +190,7 @@ impl<T: Plane> Scalar for Dual<T> {
     fn tanh(self) -> Self {
         // 1/cosh² as 4t/(1+t)², t = e^(−2|x|): unlike 1 − y², exact in the tails.
         let twice = self.re + self.re;
-        let t = T::select(self.re.value() > 0.0, -twice, twice).exp();
+        let t = T::select(self.re.value().is_sign_negative(), twice, -twice).exp();
         let sech = T::of(2.0) / (T::ONE + t);
         Dual::new(self.re.tanh(), t * sech * sech * self.eps)
     }
@@ -227,16 +227,7 @@ impl<T: Plane> Scalar for Dual<T> {
         let (na, nb) = (a.mat().data().len(), b.mat().data().len());
         T::scratch().with(|scratch| {
             let mut scratch = scratch.take();
-            let need = 2 * (na + nb + m * n);
-            if scratch.len() < need {
-                scratch.resize(need, T::ZERO);
-            }
-            let (a_re, rest) = scratch.split_at_mut(na);
-            let (a_eps, rest) = rest.split_at_mut(na);
-            let (b_re, rest) = rest.split_at_mut(nb);
-            let (b_eps, rest) = rest.split_at_mut(nb);
-            let (c_re, rest) = rest.split_at_mut(m * n);
-            let c_eps = &mut rest[..m * n];
+            let [a_re, a_eps, b_re, b_eps, c_re, c_eps] = planes(&mut scratch, [na, na, nb, nb, m * n, m * n]);
             let a_moves = unpack(a.mat().data(), a_re, a_eps);
             let b_moves = unpack(b.mat().data(), b_re, b_eps);
             T::gemm(MatMut::new(c_re, m, n), Write::Set, a.with(a_re), b.with(b_re));
@@ -263,6 +254,13 @@ impl<T: Plane> Scalar for Dual<T> {
     }
 }
 
+/// Disjoint pieces of these sizes.
+fn planes<'a, T: Scalar, const N: usize>(scratch: &'a mut Vec<T>, sizes: [usize; N]) -> [&'a mut [T]; N] {
+    scratch.resize(scratch.len().max(sizes.iter().sum()), T::ZERO);
+    let mut rest = scratch.as_mut_slice();
+    sizes.map(|n| rest.split_off_mut(..n).unwrap_or_default())
+}
+
 /// Splits into planes; whether any ε part is not zero.
 fn unpack<T: Plane>(from: &[Dual<T>], re: &mut [T], eps: &mut [T]) -> bool {
     let mut moves = false;
@@ -277,28 +275,60 @@ fn unpack<T: Plane>(from: &[Dual<T>], re: &mut [T], eps: &mut [T]) -> bool {
 mod tests {
     use super::*;
 
-    /// f′ by duals against a closed form.
-    fn check(f: fn(Dual64) -> Dual64, slope: fn(f64) -> f64) {
-        for x in [-3.0, -0.7, -1e-3, 0.2, 0.9, 5.0] {
-            let got = f(Dual::new(x, 1.0)).eps;
-            let want = slope(x);
-            approx::assert_relative_eq!(got, want, max_relative = 4e-15, epsilon = 4e-18);
+    /// f and 3 f′ by duals against closed forms.
+    #[track_caller]
+    fn check(f: fn(Dual64) -> Dual64, value: fn(f64) -> f64, slope: fn(f64) -> f64) {
+        for x in [-800.0, -3.0, -0.7, -1e-3, 0.2, 0.9, 5.0, 800.0] {
+            let got = f(Dual::new(x, 3.0));
+            approx::assert_relative_eq!(got.value(), value(x), max_relative = 4e-15);
+            approx::assert_relative_eq!(got.eps, 3.0 * slope(x), max_relative = 4e-15, epsilon = 4e-18);
         }
     }
 
     #[test]
     fn every_rule_meets_its_closed_form() {
-        check(|x| x.exp(), |x| x.exp());
-        check(|x| (x * x + Dual64::ONE).ln(), |x| 2.0 * x / (x * x + 1.0));
-        check(|x| (x * x).ln_1p(), |x| 2.0 * x / (x * x + 1.0));
-        check(|x| (x * x + Dual64::ONE).sqrt(), |x| x / (x * x + 1.0).sqrt());
-        check(|x| x.tanh(), |x| 1.0 / x.cosh().powi(2));
-        check(|x| x.sigmoid(), |x| (-x).exp() / (1.0 + (-x).exp()).powi(2));
-        check(|x| x.erf(), |x| 2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp());
-        check(|x| x.erfc(), |x| -2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp());
-        check(|x| x.softplus(), |x| 1.0 / (1.0 + (-x).exp()));
-        check(|x| Dual64::ONE / (x * x + Dual64::ONE), |x| -2.0 * x / (x * x + 1.0).powi(2));
-        check(|x| x.abs() - x * x, |x| x.signum() - 2.0 * x);
-        check(|x| x.max(Dual64::ZERO) + x.min(Dual64::ONE), |x| f64::from(x > 0.0) + f64::from(x < 1.0));
+        type D = Dual64;
+        check(|x| (x / D::of(8.0)).exp(), |x| (x / 8.0).exp(), |x| (x / 8.0).exp() / 8.0);
+        check(|x| (x * x + D::ONE).ln(), |x| (x * x + 1.0).ln(), |x| 2.0 * x / (x * x + 1.0));
+        check(|x| (x * x).ln_1p(), |x| (x * x).ln_1p(), |x| 2.0 * x / (x * x + 1.0));
+        check(|x| (x * x + D::ONE).sqrt(), |x| (x * x + 1.0).sqrt(), |x| x / (x * x + 1.0).sqrt());
+        check(|x| x.tanh(), |x| x.tanh(), |x| x.cosh().powi(-2));
+        check(|x| x.sigmoid(), |x| 1.0 / (1.0 + (-x).exp()), |x| 0.25 * (0.5 * x).cosh().powi(-2));
+        check(|x| x.erf(), Scalar::erf, |x| std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp());
+        check(|x| x.erfc(), Scalar::erfc, |x| -std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp());
+        check(|x| x.softplus(), |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |x| 1.0 / (1.0 + (-x).exp()));
+        check(|x| D::ONE / (x * x + D::ONE), |x| 1.0 / (x * x + 1.0), |x| -2.0 * x / (x * x + 1.0).powi(2));
+        check(|x| x.abs() - x * x, |x| x.abs() - x * x, |x| x.signum() - 2.0 * x);
+        check(|x| -(x - x * x), |x| x * x - x, |x| 2.0 * x - 1.0);
+        check(
+            |x| x.max(D::ZERO) + x.min(D::ONE),
+            |x| x.max(0.0) + x.min(1.0),
+            |x| f64::from(x > 0.0) + f64::from(x < 1.0),
+        );
+        let mut x = Dual::new(3.0, 1.0);
+        x += D::ONE;
+        x -= D::of(2.0);
+        x *= x;
+        x /= D::of(5.0);
+        assert_eq!((x.re, x.eps), (0.8, 0.8));
+    }
+
+    #[test]
+    fn at_zero_the_absolute_value_is_flat_and_the_rest_has_its_slope() {
+        let x = Dual::new(0.0, 3.0);
+        assert_eq!((x.abs().eps, (-x).abs().eps, x.tanh().eps, (-x).tanh().eps), (0.0, 0.0, 3.0, -3.0));
+        assert_eq!((x.sigmoid().eps, x.softplus().eps), (0.75, 1.5));
+    }
+
+    #[test]
+    fn order_is_that_of_the_values() {
+        for (a, b) in [(1.0, 1.0), (1.0, 2.0), (2.0, 1.0)] {
+            let (x, y) = (Dual64::new(a, 5.0), Dual64::new(b, 4.0));
+            assert_eq!((x < y, x <= y, x > y, x >= y), (a < b, a <= b, a > b, a >= b));
+            assert_eq!((x == y, x != y, x.partial_cmp(&y)), (a == b, a != b, a.partial_cmp(&b)));
+        }
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        assert!(Dual::new(1.0, 2.0).finite() && !Dual::new(1.0, nan).finite() && !Dual::new(inf, 1.0).finite());
+        assert!(Dual64::select(true, Dual64::ONE, Dual64::ZERO) > Dual64::select(false, Dual64::ONE, Dual64::ZERO));
     }
 }

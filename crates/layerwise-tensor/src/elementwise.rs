@@ -8,7 +8,7 @@ use crate::simd::{self, Kernel};
 use crate::team;
 
 /// Below this many numbers a loop stays on one thread.
-const SERIAL: usize = 16 * 1024;
+const SERIAL: usize = 16_384;
 
 /// Threads get ranges in multiples of this (cache lines, whole vectors).
 const GRAIN: usize = 64;
@@ -181,7 +181,7 @@ pub fn add_bias<S: Scalar>(y: &mut MatMut<'_, S>, b: &[S]) {
     let (d, n) = (y.rows(), y.cols());
     assert!(b.len() == d && d > 0, "add_bias: {d} rows, {} biases", b.len());
     let out = team::Shared(y.data().as_mut_ptr());
-    team::split(n, 1, parts(n * d), &|columns| {
+    team::split(n, 1, parts(y.as_mat().data().len()), &|columns| {
         // SAFETY: disjoint ranges of columns of a window that is borrowed for the whole call.
         let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(columns.start * d), columns.len() * d) };
         simd::run(AddBias(y, b));
@@ -267,10 +267,129 @@ mod tests {
     use super::*;
     use crate::dual::Dual;
 
+    /// Alone and on three threads, at sizes around every boundary.
+    fn check(f: impl Fn(usize)) {
+        let team = team::Team::new(3).expect("threads");
+        for n in [1, 2, 15, 63, 64, 65, 130, SERIAL - 1, SERIAL, SERIAL + 1, 2 * SERIAL + 77] {
+            f(n);
+            team.install(|| f(n));
+        }
+    }
+
+    fn numbers(n: usize, seed: usize) -> Vec<f64> {
+        (0..n).map(|i| ((i * 31 + seed * 17) % 101) as f64 - 50.0).collect()
+    }
+
+    #[test]
+    fn small_work_stays_on_one_thread() {
+        let all = || [0, SERIAL - 1, SERIAL, SERIAL + 1].map(parts);
+        assert_eq!(all(), [1, 1, 1, 1]);
+        assert_eq!(team::Team::new(3).expect("threads").install(all), [1, 1, 3, 3]);
+    }
+
+    #[test]
+    fn loops_do_what_a_plain_loop_does() {
+        check(|n| {
+            let (a, b, c) = (numbers(n, 1), numbers(n, 2), numbers(n, 3));
+            let mut y = vec![f64::NAN; n];
+            map(&mut y, &a, |a| 2.0 * a - 1.0);
+            assert!(y.iter().zip(&a).all(|(y, a)| *y == 2.0 * a - 1.0), "map {n}");
+            map3(&mut y, &a, &b, &c, |a, b, c| a * b - c);
+            assert!((0..n).all(|i| y[i] == a[i] * b[i] - c[i]), "map3 {n}");
+            zip(&mut y, &b, |y, b| *y -= 3.0 * b);
+            assert!((0..n).all(|i| y[i] == a[i] * b[i] - c[i] - 3.0 * b[i]), "zip {n}");
+            each(&mut y, |y| *y = -*y);
+            assert!((0..n).all(|i| y[i] == 3.0 * b[i] + c[i] - a[i] * b[i]), "each {n}");
+            let (mut u, mut v) = (a.clone(), b.clone());
+            each2(&mut u, &mut v, |u, v| (*u, *v) = (*u + *v, *u - *v));
+            assert!((0..n).all(|i| (u[i], v[i]) == (a[i] + b[i], a[i] - b[i])), "each2 {n}");
+            each3(&mut u, &mut v, &mut y, |u, v, y| (*u, *v, *y) = (*y, *u, *v));
+            assert!((0..n).all(|i| (v[i], y[i]) == (a[i] + b[i], a[i] - b[i])), "each3 {n}");
+            assert!((0..n).all(|i| u[i] == 3.0 * b[i] + c[i] - a[i] * b[i]), "each3 {n}");
+        });
+    }
+
+    #[test]
+    fn a_bias_is_added_to_every_column_and_columns_add_up() {
+        check(|n| {
+            for d in [1, 3, 64, 200] {
+                let (cols, x, b) = (n.div_ceil(d), numbers(n.div_ceil(d) * d, 1), numbers(d, 2));
+                let mut y = x.clone();
+                add_bias(&mut MatMut::new(&mut y, d, cols), &b);
+                assert!((0..y.len()).all(|i| y[i] == x[i] + b[i % d]), "{d} rows, {cols} columns");
+                let m = Mat::new(&y, d, cols);
+                let sums: Vec<f64> = (0..d).map(|i| m.columns().map(|column| column[i]).sum()).collect();
+                let mut acc = b.clone();
+                sum_columns(Write::Add, &mut acc, m);
+                assert!((0..d).all(|i| acc[i] == b[i] + sums[i]), "{d} rows, {cols} columns");
+                sum_columns(Write::Set, &mut acc, m);
+                assert_eq!(acc, sums, "{d} rows, {cols} columns");
+            }
+            // Many rows, so that those are split.
+            let (x, mut acc) = (numbers(2 * n, 1), vec![f64::NAN; n]);
+            sum_columns(Write::Set, &mut acc, Mat::new(&x, n, 2));
+            assert!((0..n).all(|i| acc[i] == x[i] + x[n + i]), "{n} rows");
+        });
+    }
+
+    #[test]
+    fn chunks_are_the_same_for_any_team_and_none_is_empty() {
+        check(|n| {
+            let (mut a, mut b) = (numbers(n, 1), numbers(n, 2));
+            let calls = std::sync::Mutex::new(Vec::new());
+            chunks(n, 48, Chunks(&mut [&mut a, &mut b]), |start, planes| {
+                calls.lock().expect("no panic").push((start, planes[0].len(), planes[1].len(), planes.len()));
+                for (i, a) in planes[0].iter_mut().enumerate() {
+                    *a += (start + i) as f64;
+                }
+                planes[1].fill(start as f64);
+            });
+            let mut calls = calls.into_inner().expect("no panic");
+            calls.sort_unstable();
+            let want: Vec<_> = (0..n).step_by(48).map(|s| (s, 48.min(n - s), 48.min(n - s), 2)).collect();
+            assert_eq!(calls, want);
+            let before = numbers(n, 1);
+            assert!((0..n).all(|i| a[i] == before[i] + i as f64 && b[i] == (i / 48 * 48) as f64));
+        });
+    }
+
+    #[test]
+    fn lengths_are_checked() {
+        let refuses = |f: &dyn Fn(&mut [f64], &[f64])| {
+            let panics = |n, m| {
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(&mut vec![0.0; n], &vec![0.0; m]))).is_err()
+            };
+            (panics(2, 2), panics(2, 3), panics(3, 2))
+        };
+        let want = (false, true, true);
+        assert_eq!(refuses(&|y, x| map(y, x, |x| x)), want);
+        assert_eq!(refuses(&|y, x| map3(y, x, &[0.0; 2], &[0.0; 2], |x, _, _| x)), want);
+        assert_eq!(refuses(&|y, x| map3(y, &[0.0; 2], x, &[0.0; 2], |x, _, _| x)), want);
+        assert_eq!(refuses(&|y, x| map3(y, &[0.0; 2], &[0.0; 2], x, |x, _, _| x)), want);
+        assert_eq!(refuses(&|y, x| zip(y, x, |_, _| ())), want);
+        assert_eq!(refuses(&|y, x| each2(y, &mut x.to_vec(), |_, _| ())), want);
+        assert_eq!(refuses(&|y, x| each3(y, &mut x.to_vec(), &mut [0.0; 2], |_, _, _| ())), want);
+        assert_eq!(refuses(&|y, x| each3(y, &mut [0.0; 2], &mut x.to_vec(), |_, _, _| ())), want);
+        assert_eq!(refuses(&|y, x| add_bias(&mut MatMut::new(y, y.len(), 1), x)), want);
+        assert_eq!(refuses(&|y, x| sum_columns(Write::Add, y, Mat::new(x, x.len(), 1))), want);
+        assert_eq!(refuses(&|y, x| chunks(2, 1, Chunks(&mut [y, &mut x.to_vec()]), |_, _| ())), want);
+        let empty = std::panic::catch_unwind(|| add_bias(&mut MatMut::<f64>::new(&mut [], 0, 3), &[]));
+        assert!(empty.is_err(), "a bias of no rows");
+        let many = |n: usize| {
+            let run = || {
+                let mut planes = vec![[0.0f64; 1]; n];
+                let mut planes: Vec<&mut [f64]> = planes.iter_mut().map(|p| &mut p[..]).collect();
+                chunks(1, 1, Chunks(&mut planes), |_, _| ());
+            };
+            std::panic::catch_unwind(run).is_ok()
+        };
+        assert!(many(MAX_PLANES) && !many(MAX_PLANES + 1));
+    }
+
     #[test]
     fn one_bad_number_anywhere_is_found() {
         for n in [0usize, 1, 15, 16, 17, 64, 100] {
-            assert!(all_finite(&vec![1e308; n]) && all_finite(&vec![-f32::MAX; n]));
+            assert!(all_finite(&vec![1e308; n]) && all_finite(&vec![-f32::MAX; n]) && all_finite(&vec![0.0; n]));
             for at in 0..n {
                 for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
                     let mut x = vec![-0.5; n];

@@ -137,3 +137,51 @@ impl<'a, S: Scalar> From<&'a mut DMatrix<S>> for MatMut<'a, S> {
         MatMut::new(matrix.as_mut_slice(), rows, cols)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_read_by_columns() {
+        let data = [1.0f64, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let m = Mat::new(&data, 2, 3);
+        assert_eq!((m.rows(), m.cols(), m.data()), (2, 3, &data[..]));
+        assert_eq!((m.col(1), m.at(1, 2), m.at(0, 1)), (&[3.0, 4.0][..], 6.0, 3.0));
+        assert_eq!(m.columns().collect::<Vec<_>>(), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        let copy = m.to_dmatrix();
+        assert_eq!((copy.shape(), copy.as_slice(), copy[(1, 0)]), ((2, 3), &data[..], 2.0));
+        let back = Mat::from(&copy);
+        assert_eq!((back.rows(), back.cols(), back.data()), (2, 3, &data[..]));
+    }
+
+    #[test]
+    fn a_writable_window_writes_where_it_reads() {
+        let mut data = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut m = MatMut::new(&mut data, 2, 3);
+        assert_eq!((m.rows(), m.cols()), (2, 3));
+        m.col(1)[0] = 30.0;
+        m.reborrow().col(2)[1] = 60.0;
+        m.data()[0] = 10.0;
+        assert_eq!((m.as_mat().at(0, 1), m.as_mat().rows()), (30.0, 2));
+        m.into_data()[1] = 20.0;
+        assert_eq!(data, [10.0, 20.0, 30.0, 4.0, 5.0, 60.0]);
+        let mut matrix = DMatrix::<f64>::zeros(2, 3);
+        let mut m = MatMut::from(&mut matrix);
+        assert_eq!((m.rows(), m.cols()), (2, 3));
+        m.col(2)[1] = 7.0;
+        assert_eq!(matrix[(1, 2)], 7.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "matrix: a 2x3 window should have 6 numbers, got 5")]
+    fn a_window_of_another_size_is_refused() {
+        let _ = Mat::new(&[0.0f64; 5], 2, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "matrix: a 2x2 window should have 4 numbers, got 5")]
+    fn a_writable_window_of_another_size_is_refused() {
+        let _ = MatMut::new(&mut [0.0f64; 5], 2, 2);
+    }
+}

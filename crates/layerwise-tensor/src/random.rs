@@ -143,6 +143,36 @@ mod tests {
         assert_ne!(draw(key)[0], draw(Key::new(7, Purpose::Init).step(3).layer(2))[0]);
     }
 
+    /// From an independent ChaCha8 (Python) on the key (7, 3, 3, 2): its words, and the distributions by their formulas.
+    #[test]
+    fn numbers_never_change() {
+        let rng = || Key::new(7, Purpose::Mask).step(3).layer(2).rng();
+        assert_eq!(
+            [(); 2].map({
+                let mut rng = rng();
+                move |()| rng.bits32()
+            }),
+            [0xce85_dec1, 0x8780_70b9]
+        );
+        let mut words = rng();
+        assert_eq!([words.bits64(), words.bits64()], [0x8780_70b9_ce85_dec1, 0x73d9_a44a_8ce7_faa6]);
+        let mut uniform = rng();
+        assert_eq!([uniform.uniform(), uniform.uniform()], [0.5293035939817153, 0.45253969974592667]);
+        let mut between = rng();
+        assert_eq!([between.between(-2.0, 6.0), between.between(-2.0, 6.0)], [2.2344287518537227, 1.6203175979674134]);
+        let mut below = rng();
+        assert_eq!([(); 4].map(|()| below.below(10)), [5, 4, 2, 4]);
+        // The first two words would make this number likelier than others, and are refused.
+        assert_eq!(rng().below((1 << 63) + 1), 2749747976007925299);
+        let mut normal = rng();
+        for want in [1.5560741373831417, -2.520228263600826, -1.8408617221425547, -0.38936025282497894] {
+            approx::assert_relative_eq!(normal.normal(), want, max_relative = 1e-15);
+        }
+        let mut items = [0, 1, 2, 3, 4, 5];
+        rng().shuffle(&mut items);
+        assert_eq!(items, [0, 4, 5, 1, 2, 3]);
+    }
+
     #[test]
     fn moments_are_those_of_the_distributions() {
         let mut rng = Key::new(1, Purpose::Test).rng();
