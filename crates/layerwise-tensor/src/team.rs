@@ -109,13 +109,11 @@ impl Team {
         state.wake.notify_all();
         self.busy.set(true);
         let mine = catch_unwind(AssertUnwindSafe(|| f(0)));
-        let mut spins = 0u32;
+        let mut spins = 0..10_000u32;
         while state.pending.load(Ordering::Acquire) != 0 {
-            spins += 1;
-            if spins < 10_000 {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
+            match spins.next() {
+                Some(_) => std::hint::spin_loop(),
+                None => std::thread::yield_now(),
             }
         }
         self.busy.set(false);
@@ -144,10 +142,9 @@ impl Drop for Team {
 fn help(state: &State, part: usize) {
     let mut seen = 0;
     loop {
-        let mut spins = 0u32;
+        let mut spins = 0..20_000u32;
         while state.generation.load(Ordering::Acquire) == seen {
-            spins += 1;
-            if spins < 20_000 {
+            if spins.next().is_some() {
                 std::hint::spin_loop();
                 continue;
             }
@@ -187,18 +184,17 @@ pub fn width() -> usize {
 
 /// Calls `f` with disjoint ranges that cover 0..n, at multiples of `grain`, on at most `parts` threads of the current team.
 pub fn split(n: usize, grain: usize, parts: usize, f: &(dyn Fn(Range<usize>) + Sync)) {
-    let parts = parts.min(n.div_ceil(grain));
-    if parts <= 1 || width() == 1 {
+    let grains = n.div_ceil(grain);
+    let parts = parts.min(grains).min(width());
+    if parts <= 1 {
         return f(0..n);
     }
-    let grains = n.div_ceil(grain);
     let run = |part: usize| {
-        if part < parts {
-            let at = |p: usize| (grains * p / parts * grain).min(n);
-            let range = at(part)..at(part + 1);
-            if !range.is_empty() {
-                f(range);
-            }
+        // Parts beyond the last begin and end at n.
+        let at = |p: usize| (grains * p / parts * grain).min(n);
+        let range = at(part)..at(part + 1);
+        if !range.is_empty() {
+            f(range);
         }
     };
     current(|team| match team {
@@ -228,6 +224,41 @@ mod tests {
             assert!(seen.iter().all(|s| s.load(Ordering::Relaxed) == 1), "{n}");
         }
         assert_eq!(width(), 1);
+    }
+
+    #[test]
+    fn work_goes_to_as_many_threads_as_asked_for_in_these_ranges() {
+        let team = Team::new(3).expect("threads");
+        assert_eq!((width(), team.install(width), format!("{team:?}")), (1, 3, "Team of 3".to_string()));
+        let run = |parts: usize, inner_width: usize| {
+            let calls = Mutex::new(Vec::new());
+            split(100, 16, parts, &|range| {
+                assert_eq!(width(), inner_width);
+                calls.lock().expect("no panic").push((range.start, range.end, std::thread::current().id()));
+            });
+            let mut calls = calls.into_inner().expect("no panic");
+            calls.sort_unstable_by_key(|call| call.0);
+            let threads: std::collections::HashSet<_> = calls.iter().map(|call| call.2).collect();
+            assert!(calls[0].2 == std::thread::current().id() && threads.len() == calls.len());
+            calls.into_iter().map(|call| (call.0, call.1)).collect::<Vec<_>>()
+        };
+        assert_eq!(run(3, 1), [(0, 100)], "without a team");
+        team.install(|| {
+            // One part is no fork: what it calls may use the team.
+            assert_eq!(run(1, 3), [(0, 100)]);
+            assert_eq!(run(2, 1), [(0, 48), (48, 100)]);
+            assert_eq!(run(3, 1), [(0, 32), (32, 64), (64, 100)]);
+            assert_eq!(run(9, 1), [(0, 32), (32, 64), (64, 100)], "more parts than threads");
+        });
+    }
+
+    #[test]
+    fn threads_end_with_their_team() {
+        let team = Team::new(3).expect("threads");
+        let state = Arc::downgrade(&team.state);
+        assert_eq!(state.strong_count(), 3);
+        drop(team);
+        assert_eq!(state.strong_count(), 0);
     }
 
     #[test]
