@@ -46,12 +46,38 @@ RANGES32 = {
 }
 FUNCTIONS = {"exp": exp, "ln": log, "ln_1p": log1p, "tanh": tanh, "sigmoid": sigmoid, "erf": erf, "erfc": erfc}
 
-for name, f in FUNCTIONS.items():
-    for low, high in RANGES[name]:
-        for _ in range(60):
-            x = random.uniform(low, high)
-            print(f"f64 {name} {bits64(x):016x} {bits64(float(f(mpf(x)))):016x}")
-    for low, high in RANGES32[name]:
-        for _ in range(60):
-            x = to32(random.uniform(low, high))
-            print(f"f32 {name} {bits32(x):08x} {bits32(float(f(mpf(x)))):08x}")
+# The ends of the ranges: the last normal results and arguments below the normal numbers.
+ENDS = {
+    "exp": [(-708.39, -708), (709, 709.78)],
+    "ln": [(5e-324, 2.2e-308), (1.7e308, 1.79e308)],
+    "ln_1p": [(-1, -0.9999), (1e300, 1e308)],
+    "tanh": [(-1e-307, 1e-307), (18, 23)],
+    "sigmoid": [(-700, -36), (36, 700)],
+    "erf": [(-1e-307, 1e-307), (5.5, 6)],
+    "erfc": [(26, 26.54), (-6, -5)],
+}
+ENDS32 = {
+    "exp": [(-87.33, -87), (88, 88.72)],
+    "ln": [(1e-45, 1.17e-38), (3.3e38, 3.4e38)],
+    "ln_1p": [(-1, -0.9999), (1e30, 3e38)],
+    "tanh": [(-1e-37, 1e-37), (8, 10)],
+    "sigmoid": [(-87, -16), (16, 87)],
+    "erf": [(-1e-37, 1e-37), (3.8, 4)],
+    "erfc": [(9, 9.18), (-4, -3)],
+}
+
+
+def table(ranges, ranges32, n):
+    for name, f in FUNCTIONS.items():
+        for low, high in ranges[name]:
+            for _ in range(n):
+                x = random.uniform(low, high)
+                print(f"f64 {name} {bits64(x):016x} {bits64(float(f(mpf(x)))):016x}")
+        for low, high in ranges32[name]:
+            for _ in range(n):
+                x = to32(random.uniform(low, high))
+                print(f"f32 {name} {bits32(x):08x} {bits32(float(f(mpf(x)))):08x}")
+
+
+table(RANGES, RANGES32, 60)
+table(ENDS, ENDS32, 15)

@@ -10,7 +10,7 @@ use std::hint::select_unpredictable as select;
 
 use crate::math::f64s::exp;
 
-const TAIL: [f64; 30] = [
+const TAIL: [f64; 25] = [
     2.3551578691348034,
     -0.004590054580646478,
     -0.08424913336651792,
@@ -36,11 +36,6 @@ const TAIL: [f64; 30] = [
     -1.2507950530754165e-15,
     7.418235244233122e-17,
     5.068148893269866e-17,
-    -2.23705448299347e-18,
-    -2.1873368141564004e-18,
-    2.6733356447614476e-20,
-    9.718867035771246e-20,
-    3.734912025470433e-21,
 ];
 const SMALL: [f64; 13] = [
     1.1283791670955126,
@@ -62,7 +57,7 @@ const SMALL: [f64; 13] = [
 #[inline(always)]
 fn pieces(x: f64) -> (f64, f64) {
     let a = x.abs();
-    let a = select(a > 28.0, 28.0, a);
+    let a = a.clamp(0.0, 28.0);
     let z = x * x;
     let mut p = 0.0;
     for c in SMALL.into_iter().rev() {

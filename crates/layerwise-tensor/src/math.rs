@@ -23,8 +23,7 @@ pub mod f64s {
     /// eˣ.
     #[inline(always)]
     pub fn exp(x: f64) -> f64 {
-        let x = select(x > 710.0, 710.0, x);
-        let x = select(x < -746.0, -746.0, x);
+        let x = x.clamp(-746.0, 710.0);
         let shifted = x * std::f64::consts::LOG2_E + MAGIC;
         let k = shifted.to_bits().wrapping_sub(MAGIC.to_bits()) as i64;
         let n = shifted - MAGIC;
@@ -114,8 +113,7 @@ pub mod f32s {
     /// eˣ.
     #[inline(always)]
     pub fn exp(x: f32) -> f32 {
-        let x = select(x > 89.0, 89.0, x);
-        let x = select(x < -104.0, -104.0, x);
+        let x = x.clamp(-104.0, 89.0);
         let shifted = x * std::f32::consts::LOG2_E + MAGIC;
         let k = shifted.to_bits().wrapping_sub(MAGIC.to_bits()) as i32;
         let n = shifted - MAGIC;
