@@ -86,11 +86,16 @@ const SERIAL: usize = 500_000;
 /// Rows of C go to threads in multiples of this.
 const ROWS: usize = 16;
 
+/// On how many threads a product runs.
+fn parts(m: usize, k: usize, n: usize) -> usize {
+    if m * k * n < SERIAL { 1 } else { team::width() }
+}
+
 /// The product of real matrices.
 pub(crate) fn real<S: Element>(mut c: MatMut<'_, S>, write: Write, a: Op<'_, S>, b: Op<'_, S>) {
     check(&c, &a, &b);
     let ((m, k), (_, n)) = (a.shape(), b.shape());
-    if m == 0 || n == 0 {
+    if c.data().is_empty() {
         return;
     }
     if k == 0 {
@@ -103,8 +108,7 @@ pub(crate) fn real<S: Element>(mut c: MatMut<'_, S>, write: Write, a: Op<'_, S>,
     let (b_row, b_col) = b.strides();
     let out = team::Shared(c.data().as_mut_ptr());
     let (left, right) = (a.mat().data(), b.mat().data());
-    let parts = if m * n * k < SERIAL { 1 } else { team::width() };
-    team::split(m, ROWS, parts, &|rows| {
+    team::split(m, ROWS, parts(m, k, n), &|rows| {
         // SAFETY: `check` showed that the strides and sizes stay within the three windows. Each call gets other rows of C, so
         // no number of C is written by two threads, and C is borrowed mutably for the whole call.
         unsafe {
@@ -241,3 +245,15 @@ macro_rules! element {
 }
 element!(f32, F32, matrixmultiply::sgemm);
 element!(f64, F64, matrixmultiply::dgemm);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_products_stay_on_one_thread() {
+        let sizes = || [parts(100, 49, 100), parts(100, 50, 100), parts(1000, 1, 501), parts(1, 500_000, 1)];
+        assert_eq!(sizes(), [1, 1, 1, 1]);
+        assert_eq!(team::Team::new(3).expect("threads").install(sizes), [1, 3, 3, 3]);
+    }
+}

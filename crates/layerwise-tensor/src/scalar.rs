@@ -116,7 +116,7 @@ pub trait Scalar:
     #[inline(always)]
     fn softplus(self) -> Self {
         // Both are the same function, so this is no comparison for `trace`.
-        Self::select(self.value() > 0.0, self + (-self).exp().ln_1p(), self.exp().ln_1p())
+        Self::select(self.value().is_sign_negative(), self.exp().ln_1p(), self + (-self).exp().ln_1p())
     }
 
     /// c ← op(a) op(b), or c ← c + op(a) op(b). The only matrix product in the workspace.
@@ -193,3 +193,29 @@ macro_rules! real {
 }
 real!(f32, f32s);
 real!(f64, f64s);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equals_the_first_is_chosen_and_softplus_does_not_overflow() {
+        fn check<S: Scalar>() {
+            for (a, b) in [(0.0, -0.0), (-0.0, 0.0)] {
+                let (x, y) = (S::of(a), S::of(b));
+                assert_eq!((x.max(y).value().to_bits(), x.min(y).value().to_bits()), (a.to_bits(), a.to_bits()));
+            }
+            let (low, high) = (S::of(-1.5), S::of(2.5));
+            assert_eq!((low.max(high).value(), high.max(low).value()), (2.5, 2.5));
+            assert_eq!((low.min(high).value(), high.min(low).value()), (-1.5, -1.5));
+            assert_eq!((S::of(800.0).softplus().value(), S::of(-800.0).softplus().value()), (800.0, 0.0));
+            assert!((S::of(1.0).softplus().value() - 1.3132616875182228).abs() < 1e-6);
+            assert!((S::of(-1.0).softplus().value() - 0.31326168751822286).abs() < 1e-6);
+        }
+        check::<f32>();
+        check::<f64>();
+        check::<crate::Dual64>();
+        check::<crate::DoubleDouble>();
+        check::<crate::Bounded<f32>>();
+    }
+}

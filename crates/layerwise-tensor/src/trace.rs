@@ -126,7 +126,7 @@ mod tests {
             let _ = a < b;
             let (_, inner) = traced(|| a > b);
             assert_eq!(inner.len(), 1);
-            let _ = std::panic::catch_unwind(|| traced(|| assert!(a > b, "planted")));
+            let _ = std::panic::catch_unwind(|| traced(|| assert!(b < a, "planted")));
             let _ = a == a;
         });
         let want = |ordering, margin, error| Comparison { ordering: Some(ordering), margin, error };
