@@ -255,7 +255,7 @@ impl<T: Plane> Scalar for Dual<T> {
 }
 
 /// Disjoint pieces of these sizes.
-fn planes<'a, T: Scalar, const N: usize>(scratch: &'a mut Vec<T>, sizes: [usize; N]) -> [&'a mut [T]; N] {
+fn planes<T: Scalar, const N: usize>(scratch: &mut Vec<T>, sizes: [usize; N]) -> [&mut [T]; N] {
     scratch.resize(scratch.len().max(sizes.iter().sum()), T::ZERO);
     let mut rest = scratch.as_mut_slice();
     sizes.map(|n| rest.split_off_mut(..n).unwrap_or_default())
