@@ -46,10 +46,10 @@ RANGES32 = {
 }
 FUNCTIONS = {"exp": exp, "ln": log, "ln_1p": log1p, "tanh": tanh, "sigmoid": sigmoid, "erf": erf, "erfc": erfc}
 
-# The ends of the ranges: the last normal results and arguments below the normal numbers.
+# The ends of the ranges: the last normal results, arguments below the normal numbers, and where the polynomials end.
 ENDS = {
     "exp": [(-708.39, -708), (709, 709.78)],
-    "ln": [(5e-324, 2.2e-308), (1.7e308, 1.79e308)],
+    "ln": [(5e-324, 2.2e-308), (1.7e308, 1.79e308), (0.7072, 0.708), (1.413, 1.4142)],
     "ln_1p": [(-1, -0.9999), (1e300, 1e308)],
     "tanh": [(-1e-307, 1e-307), (18, 23)],
     "sigmoid": [(-700, -36), (36, 700)],
@@ -58,7 +58,7 @@ ENDS = {
 }
 ENDS32 = {
     "exp": [(-87.33, -87), (88, 88.72)],
-    "ln": [(1e-45, 1.17e-38), (3.3e38, 3.4e38)],
+    "ln": [(1e-45, 1.17e-38), (3.3e38, 3.4e38), (0.7072, 0.708), (1.413, 1.4142)],
     "ln_1p": [(-1, -0.9999), (1e30, 3e38)],
     "tanh": [(-1e-37, 1e-37), (8, 10)],
     "sigmoid": [(-87, -16), (16, 87)],
