@@ -1,0 +1,136 @@
+//! Every link against the formula of its paper (`paper/mod.rs`), on random gradients of many scales, in f64 and f32.
+
+mod paper;
+
+use layerwise_core::{Link, Real};
+use layerwise_optimizers::{
+    AddMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, Optimizer, ScaleByAdagrad, ScaleByAdam,
+    ScaleByRate, ScaleByRms, Scheduled, Schedules,
+};
+use paper::{Seen, Want};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Rounding errors allowed, in ulp of the largest term; 20 000 cases each stay below 8.
+const ULP: f64 = 16.0;
+
+/// Random gradients, one row a step, θ at the start, and which numbers are weights.
+#[derive(Clone, Debug)]
+struct Case {
+    grads: Vec<Vec<f64>>,
+    theta: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+/// Zeros, and both signs with exponents from −6 to 6; in f32 too, so that both types start from the same numbers.
+fn number() -> impl Strategy<Value = f64> {
+    let number = (-1.0..1.0, -6..=6).prop_map(|(x, exponent): (f64, i32)| f64::from((x * 10f64.powi(exponent)) as f32));
+    prop_oneof![1 => Just(0.0), 9 => number]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (1..=6usize, 1..=7usize)
+        .prop_flat_map(|(steps, n)| {
+            (vec(vec(number(), n), steps), vec(number(), n), vec(prop_oneof![Just(0.0), Just(1.0)], n))
+        })
+        .prop_map(|(grads, theta, weights)| Case { grads, theta, weights })
+}
+
+/// A share in [0, 1) whose first powers are exact in f64: the digits that 1 − βᵗ cancels are then digits of nobody's rounding.
+fn share() -> impl Strategy<Value = f64> {
+    prop_oneof![3 => 0..256u32, 1 => Just(255)].prop_map(|k| f64::from(k) / 256.0)
+}
+
+/// A limit, rate or ε, exact in f32.
+fn positive(exponents: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = f64> {
+    (0.1..1.0, exponents).prop_map(|(x, exponent): (f64, i32)| f64::from((x * 10f64.powi(exponent)) as f32))
+}
+
+fn check(case: &Case, link: impl Link + Clone + 'static, want: impl Fn(&Seen) -> Vec<Want>) {
+    check_in::<f64>(case, link.clone(), &want, f64::EPSILON);
+    check_in::<f32>(case, link, &want, f64::from(f32::EPSILON));
+}
+
+/// The link alone at the rate `1`: θ moves by the updates, and the formula sees the θ that the link saw.
+fn check_in<S: Real>(case: &Case, link: impl Link + 'static, want: &impl Fn(&Seen) -> Vec<Want>, ulp: f64) {
+    let optimizer = Optimizer::default().then(link);
+    let own = |x: &[f64]| x.iter().map(|&x| S::of(x)).collect::<Vec<S>>();
+    let (mut theta, weights) = (own(&case.theta), own(&case.weights));
+    let mut state = optimizer.state(theta.len());
+    for t in 1..=case.grads.len() {
+        let before: Vec<f64> = theta.iter().map(|x| x.value()).collect();
+        let mut update = own(&case.grads[t - 1]);
+        optimizer.step(&mut theta, &mut update, &weights, 1.0, &mut state);
+        let want = want(&Seen { grads: &case.grads[..t], theta: &before, weights: &case.weights });
+        assert_eq!(want.len(), update.len());
+        for (i, (got, Want { value, largest })) in update.iter().zip(want).enumerate() {
+            let error = (got.value() - value).abs();
+            let problem = || format!("{:?}, step {t}, number {i}: {got:?}, should be {value}", optimizer.links()[0]);
+            assert!(error <= ULP * ulp * largest, "{}: off by {:.1} ulp", problem(), error / (ulp * largest));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn momentum_is_polyaks(case in case(), momentum in share()) {
+        check(&case, AddMomentum { momentum, nesterov: false }, |seen| paper::heavy_ball(momentum, seen));
+    }
+
+    #[test]
+    fn nesterovs_momentum_is_sutskevers(case in case(), momentum in share()) {
+        check(&case, AddMomentum { momentum, nesterov: true }, |seen| paper::nesterov(momentum, seen));
+    }
+
+    #[test]
+    fn adam_is_kingmas(case in case(), beta1 in share(), beta2 in share(), epsilon in positive(-12..=3)) {
+        check(&case, ScaleByAdam { beta1, beta2, epsilon }, |seen| paper::adam(beta1, beta2, epsilon, seen));
+    }
+
+    #[test]
+    fn rmsprop_is_tielemans(case in case(), decay in share(), epsilon in positive(-12..=3)) {
+        check(&case, ScaleByRms { decay, epsilon }, |seen| paper::rms(decay, epsilon, seen));
+    }
+
+    #[test]
+    fn adagrad_is_duchis(case in case(), epsilon in positive(-12..=3)) {
+        check(&case, ScaleByAdagrad { epsilon }, |seen| paper::adagrad(epsilon, seen));
+    }
+
+    #[test]
+    fn decay_is_loshchilovs(case in case(), strength in positive(-4..=2), weights_only: bool) {
+        let on = if weights_only { DecayOn::WeightsOnly } else { DecayOn::Everything };
+        check(&case, DecayWeights { strength, on }, |seen| paper::decay_weights(strength, weights_only, seen));
+    }
+
+    #[test]
+    fn the_clip_by_norm_is_pascanus(case in case(), limit in positive(-6..=7)) {
+        check(&case, ClipByGlobalNorm { limit }, |seen| paper::clip_by_global_norm(limit, seen));
+    }
+
+    #[test]
+    fn the_clip_by_value_is_mikolovs(case in case(), limit in positive(-6..=7)) {
+        check(&case, ClipByValue { limit }, |seen| paper::clip_by_value(limit, seen));
+    }
+
+    #[test]
+    fn rates_follow_their_schedules(
+        case in case(), rate in positive(-4..=1), count in 1..4usize, ramp in 1..4usize, share in 1e-3..1.0,
+    ) {
+        use paper::schedule::{cosine, exponential, inverse_time, step, warm_up};
+        let steps = count as u64;
+        let rated = |schedule, factor: &dyn Fn(usize) -> f64| {
+            let schedule = Scheduled { rate, schedule };
+            check(&case, ScaleByRate { schedule }, |seen| paper::scale(|t| rate * factor(t), seen));
+        };
+        check(&case, ScaleByRate { schedule: rate }, |seen| paper::scale(|_| rate, seen));
+        rated(Schedules::Constant, &|_| 1.0);
+        rated(Schedules::Step { every: steps, factor: share }, &|t| step(count, share, t));
+        rated(Schedules::InverseTime { decay: share }, &|t| inverse_time(share, t));
+        rated(Schedules::Exponential { decay: share }, &|t| exponential(share, t));
+        rated(Schedules::Cosine { steps, floor: share }, &|t| cosine(count, share, t));
+        let then = Box::new(Schedules::Exponential { decay: share });
+        let factor = |t| warm_up(ramp, |t| exponential(share, t), t);
+        rated(Schedules::WarmUp { steps: ramp as u64, then }, &factor);
+    }
+}
