@@ -68,13 +68,13 @@ fn the_heavy_ball_on_a_quadratic_is_a_power_of_its_matrix() {
     }
 }
 
-/// Sutskever et al. (2013), theorem 2.1: in an eigendirection with curvature λ, Nesterov's method with momentum μ is the heavy ball
-/// with the smaller momentum m = μ (1 − ελ). With v = −ε u their step is v ← μ v − ελ (θ + μ v) = m v − ελ θ, θ ← θ + v.
+/// Sutskever et al. (2013), theorem 2.1: in an eigendirection with curvature λ, Nesterov's method with momentum μ is the heavy
+/// ball with the smaller momentum m = μ (1 − ελ). With v = −ε u their step is v ← μ v − ελ (θ + μ v) = m v − ελ θ, θ ← θ + v.
 ///
-/// Our θ is their point ahead, φ = θ + μ v. So from v = 0, where both start alike, and with (θ_t, u_t) the heavy ball with
-/// momentum m: our state is u_t itself, and our parameter φ_t = θ_t − ε μ u_t, from the first step on. In φ alone that is the
-/// heavy ball's recurrence φ_{t+1} = (1 + m − ελ) φ_t − m φ_{t−1}, but its first step is φ_1 = (1 − ελ (1 + μ)) φ_0, where the heavy
-/// ball has 1 − ελ.
+/// Our parameter is their point ahead, φ = θ + μ v. So from v = 0, where both start alike, and with (θ_t, u_t) the heavy ball of
+/// momentum m: our state is u_t itself and our parameter φ_t = θ_t − ε μ u_t, from the first step on. In φ alone that is the
+/// recurrence of this heavy ball, φ_{t+1} = (1 + m − ελ) φ_t − m φ_{t−1}, with another first step: φ_1 = (1 − ελ (1 + μ)) φ_0, where
+/// the heavy ball has 1 − ελ.
 #[test]
 fn nesterov_on_a_quadratic_is_a_heavy_ball_with_less_momentum() {
     let mu = 0.9;

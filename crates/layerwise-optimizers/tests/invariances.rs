@@ -198,8 +198,8 @@ fn normalized_updates_forget_the_scale_of_the_gradient() {
         let both = normalizing(1e-30).map(|optimizer| updates(&optimizer, &scaled));
         assert_eq!(ours.each_ref().map(|x| bits(x)), both.each_ref().map(|x| bits(x)));
     }
-    // … and one that is not moves the update by its share of the root: a factor (r + ε) / (r + ε / scale), at the first step with
-    // r = |g|, |g| √(1 − d) and |g|.
+    // … and one that is not moves the update by its share of the root r: a factor (r + ε) / (r + ε / scale). At the first step
+    // r = |g| for Adam and AdaGrad, |g| √(1 − d) for RMSprop.
     let (scale, epsilon) = (8.0, 1e-2);
     let ours = normalizing(epsilon).map(|optimizer| updates(&optimizer, &grads));
     let both = normalizing(epsilon).map(|optimizer| updates(&optimizer, &map(&grads, |g| scale * g)));

@@ -61,7 +61,7 @@ fn squares(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| x * x).collect()
 }
 
-/// Polyak (1964), equation 9: Δ_t = −α g_t + μ Δ_{t−1}, so −Δ_t / α = Σ_s μ^(t−s) g_s.
+/// Polyak (1964): Δ_t = −α g_t + μ Δ_{t−1}, so −Δ_t / α = Σ_s μ^(t−s) g_s.
 pub fn heavy_ball(momentum: f64, seen: &Seen) -> Vec<Want> {
     seen.map(|g| decaying(momentum, g))
 }
@@ -76,15 +76,15 @@ pub fn nesterov(momentum: f64, seen: &Seen) -> Vec<Want> {
     })
 }
 
-/// Kingma & Ba (2015), algorithm 1 with equation 4: m_t = (1 − β₁) Σ_s β₁^(t−s) g_s. The corrections divide by 1 − βᵗ, which is
-/// (1 − β) Σ_{j<t} βʲ, so m̂ and v̂ are weighted means. This sum loses no digits; a link that computes 1 − βᵗ loses as many as that
-/// cancels.
+/// Kingma & Ba (2015), algorithm 1 and section 3: m_t = (1 − β₁) Σ_s β₁^(t−s) g_s. The corrections divide by 1 − βᵗ, which is
+/// (1 − β) Σ_{j<t} βʲ, so m̂ and v̂ are weighted means. This sum loses no digits; a link that computes 1 − βᵗ loses as many as
+/// that cancels.
 pub fn adam(beta1: f64, beta2: f64, epsilon: f64, seen: &Seen) -> Vec<Want> {
     let mean = |beta: f64, x: &[f64]| decaying(beta, x).times(1.0 / decaying(beta, &vec![1.0; x.len()]).value);
     seen.map(|g| mean(beta1, g).times(1.0 / (mean(beta2, &squares(g)).value.sqrt() + epsilon)))
 }
 
-/// Tieleman & Hinton (2012), lecture 6.5, slide 29: MeanSquare_t = d MeanSquare_{t−1} + (1 − d) g_t²; PyTorch's ε behind the root.
+/// Tieleman & Hinton (2012), lecture 6.5: MeanSquare_t = d MeanSquare_{t−1} + (1 − d) g_t²; PyTorch's ε behind the root.
 pub fn rms(decay: f64, epsilon: f64, seen: &Seen) -> Vec<Want> {
     seen.map(|g| {
         let square = decaying(decay, &squares(g)).times(1.0 - decay);
@@ -97,7 +97,7 @@ pub fn adagrad(epsilon: f64, seen: &Seen) -> Vec<Want> {
     seen.map(|g| term(g[g.len() - 1] / (decaying(1.0, &squares(g)).value.sqrt() + epsilon)))
 }
 
-/// Loshchilov & Hutter (2019), algorithm 2, line 12: + λ θ_{t−1}, with PyTorch's rate in front of both; `weights_only` spares biases.
+/// Loshchilov & Hutter (2019), algorithm 2, line 12: + λ θ_{t−1}, with PyTorch's rate in front of both terms.
 pub fn decay_weights(strength: f64, weights_only: bool, seen: &Seen) -> Vec<Want> {
     let decay = |i: usize| if weights_only { strength * seen.weights[i] } else { strength } * seen.theta[i];
     seen.now().iter().enumerate().map(|(i, &g)| term(g).plus(term(decay(i)))).collect()
