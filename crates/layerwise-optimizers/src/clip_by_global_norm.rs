@@ -29,9 +29,8 @@ impl ClipByGlobalNorm {
 impl<S: Scalar> Transform<S> for ClipByGlobalNorm {
     fn prepare(&self, _at: &Step, whole: Option<&[S]>) -> Numbers {
         let norm = whole.map_or(0.0, global_norm);
-        let factor = self.limit / (norm + 1e-6);
         // Not f64::min, which would turn NaN into 1.
-        [if factor > 1.0 { 1.0 } else { factor }, 0.0, 0.0, 0.0]
+        [Scalar::min(self.limit / (norm + 1e-6), 1.0), 0.0, 0.0, 0.0]
     }
     fn apply(&self, update: &mut [S], _state: Planes<'_, '_, S>, numbers: &Numbers, _at: &Chunk<'_, S>) {
         if numbers[0] != 1.0 {
@@ -55,9 +54,8 @@ pub fn global_norm<S: Scalar>(x: &[S]) -> f64 {
     let part = x.len().div_ceil(PARTS).next_multiple_of(CHUNK).max(CHUNK);
     let n_parts = x.len().div_ceil(part);
     let sums = [const { AtomicU64::new(0) }; PARTS];
-    // Below four chunks a second thread costs more than it brings.
-    let threads = if x.len() < 4 * CHUNK { 1 } else { team::width() };
-    team::split(n_parts, 1, threads, &|parts| {
+    // A thread with fewer than four chunks costs more than it brings.
+    team::split(n_parts, 4, team::width(), &|parts| {
         for (sum, x) in sums[parts.clone()].iter().zip(x[parts.start * part..].chunks(part)) {
             sum.store(simd::run(SumOfSquares(x)).to_bits(), Ordering::Relaxed);
         }
