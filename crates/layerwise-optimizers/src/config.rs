@@ -394,6 +394,20 @@ mod tests {
     }
 
     #[test]
+    fn ready_chains_have_the_links_they_are_named_for() {
+        let check = |chain: Optimizer, links: &str| assert_eq!(format!("{:?}", chain.links()), format!("[{links}]"));
+        let rate = "ScaleByRate { schedule: Scheduled { rate: 0.3, schedule: Constant } }";
+        check(sgd(0.3), rate);
+        check(momentum(0.3, 0.8), &format!("AddMomentum {{ momentum: 0.8, nesterov: false }}, {rate}"));
+        check(nesterov(0.3, 0.8), &format!("AddMomentum {{ momentum: 0.8, nesterov: true }}, {rate}"));
+        check(adagrad(0.3), &format!("ScaleByAdagrad {{ epsilon: 1e-10 }}, {rate}"));
+        check(rmsprop(0.3), &format!("ScaleByRms {{ decay: 0.99, epsilon: 1e-8 }}, {rate}"));
+        let scale = "ScaleByAdam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }";
+        check(adam(0.3), &format!("{scale}, {rate}"));
+        check(adamw(0.3, 0.2), &format!("{scale}, DecayWeights {{ strength: 0.2, on: Everything }}, {rate}"));
+    }
+
+    #[test]
     #[should_panic(expected = "sgd: rate should be finite and at least 0, got NaN")]
     fn a_chain_from_bad_numbers_is_not_built() {
         let _ = sgd(f64::NAN);

@@ -108,12 +108,17 @@ mod tests {
         check(rule, &[1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0], &[1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.2]);
         check(rule, &[-1.0, -1.05, -1.2, f64::NAN, f64::NAN], &[1.0, 1.0, 1.0, 1.0, 0.5]);
         check(rule, &[f64::NAN, f64::NAN, 5.0, 4.0], &[1.0, 0.5, 0.5, 0.5]);
+        // The same again is no new best, however little is asked for.
+        let rule = ReduceOnPlateau { factor: 0.5, patience: 0, threshold: 0.0, floor: 0.0 };
+        check(rule, &[0.0, 0.0, -1e-300, -1e-300], &[1.0, 0.5, 0.5, 0.25]);
     }
 
     #[test]
     fn numbers_are_checked() {
-        let rule = ReduceOnPlateau { factor: 1.0, ..Default::default() };
-        assert_eq!(rule.check(), Err("factor should be in (0, 1), got 1".into()));
+        let error = |factor| ReduceOnPlateau { factor, ..Default::default() }.check();
+        assert_eq!(error(1.0), Err("factor should be in (0, 1), got 1".into()));
+        assert_eq!(error(0.0), Err("factor should be in (0, 1), got 0".into()));
+        assert_eq!(error(2.0), Err("factor should be in (0, 1), got 2".into()));
         assert_eq!(ReduceOnPlateau::default().check(), Ok(()));
         let read = |text| serde_json::from_str::<ReduceOnPlateau>(text).map_err(|e| e.to_string());
         assert_eq!(read(r#"{"patience": 3}"#), Ok(ReduceOnPlateau { patience: 3, ..Default::default() }));
