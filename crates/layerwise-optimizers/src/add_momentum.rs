@@ -30,7 +30,7 @@ impl AddMomentum {
 
 impl<S: Scalar> Transform<S> for AddMomentum {
     fn prepare(&self, _at: &Step, _whole: Option<&[S]>) -> Numbers {
-        [0.0; 4]
+        Default::default()
     }
     fn apply(&self, update: &mut [S], mut state: Planes<'_, '_, S>, _numbers: &Numbers, _at: &Chunk<'_, S>) {
         let [sum] = state.get();

@@ -24,7 +24,7 @@ impl ClipByValue {
 
 impl<S: Scalar> Transform<S> for ClipByValue {
     fn prepare(&self, _at: &Step, _whole: Option<&[S]>) -> Numbers {
-        [0.0; 4]
+        Default::default()
     }
     fn apply(&self, update: &mut [S], _state: Planes<'_, '_, S>, _numbers: &Numbers, _at: &Chunk<'_, S>) {
         let limit = S::of(self.limit);

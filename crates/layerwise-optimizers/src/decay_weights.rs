@@ -54,7 +54,7 @@ impl<S: Scalar> Kernel for DecayMasked<'_, S> {
 
 impl<S: Scalar> Transform<S> for DecayWeights {
     fn prepare(&self, _at: &Step, _whole: Option<&[S]>) -> Numbers {
-        [0.0; 4]
+        Default::default()
     }
     fn apply(&self, update: &mut [S], _state: Planes<'_, '_, S>, _numbers: &Numbers, at: &Chunk<'_, S>) {
         let strength = S::of(self.strength);

@@ -31,7 +31,7 @@
 //!
 //! impl<S: Scalar> Transform<S> for TakeSign {
 //!     fn prepare(&self, _at: &Step, _whole: Option<&[S]>) -> Numbers {
-//!         [0.0; 4]
+//!         Default::default()
 //!     }
 //!     fn apply(&self, update: &mut [S], _state: Planes<'_, '_, S>, _numbers: &Numbers, _at: &Chunk<'_, S>) {
 //!         let sign = |x: S| S::select(x > S::ZERO, S::ONE, S::select(x < S::ZERO, -S::ONE, S::ZERO));
