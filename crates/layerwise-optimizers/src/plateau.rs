@@ -105,6 +105,7 @@ mod tests {
         let rule = ReduceOnPlateau { factor: 0.5, patience: 1, threshold: 0.1, floor: 0.2 };
         // 0.95 is not ten per cent better than 1; 0.8 is.
         check(rule, &[1.0, 0.95, 0.8, 0.8, 0.8, 0.8, 0.8], &[1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25]);
+        check(rule, &[4.0, 3.7, 3.7, 3.5], &[1.0, 1.0, 0.5, 0.5]);
         check(rule, &[1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0], &[1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.2]);
         check(rule, &[-1.0, -1.05, -1.2, f64::NAN, f64::NAN], &[1.0, 1.0, 1.0, 1.0, 0.5]);
         check(rule, &[f64::NAN, f64::NAN, 5.0, 4.0], &[1.0, 0.5, 0.5, 0.5]);
