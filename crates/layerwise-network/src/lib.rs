@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod gauss_newton;
 mod network;
 mod snapshot;
 mod supervised;
 mod workspace;
 
 pub use builder::Builder;
+pub use gauss_newton::GaussNewton;
 pub use network::{Network, Node};
 pub use snapshot::{Probe, Snapshot};
 pub use supervised::{Batch, Penalty, Supervised, Where};

@@ -1,0 +1,63 @@
+//! Once memory is planned, neither a gradient nor a Gauss–Newton product allocates anything.
+#![allow(clippy::unwrap_used)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use layerwise_activations::Tanh;
+use layerwise_core::{Objective, Pass, Pointwise, Targets};
+use layerwise_layers::{Dense, Dropout, Skip};
+use layerwise_losses::Squared;
+use layerwise_network::{Batch, Builder, GaussNewton, Supervised, Workspace};
+use layerwise_tensor::{Key, Mat, Purpose};
+
+struct Counting;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: only counts, and passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn gradients_and_products_allocate_nothing() {
+    let layers = Builder::new(5).layer(Dense::new(7)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.3 });
+    let network = layers.layer(Dense::new(7)).layer(Skip { back: 2 }).layer(Dense::new(2)).build().unwrap();
+    let (x, t, weights) = (vec![0.5; 5 * 20], vec![1.0; 2 * 20], vec![1.0; 20]);
+    let targets = Targets::Values(Mat::new(&t, 2, 20));
+    let theta = network.init::<f64>(1);
+    let (v, mut out) = (theta.clone(), theta.clone());
+    let mut workspace = Workspace::new(&network, 20);
+    let mut risk = Supervised {
+        network: &network,
+        loss: &Squared,
+        penalties: &[],
+        batch: Batch { x: Mat::new(&x, 5, 20), targets, weights: Some(&weights) },
+        workspace: &mut workspace,
+        pass: Pass::Train,
+        key: Key::new(0, Purpose::Mask),
+    };
+    // The first call may grow the scratch that the matrix product keeps a thread.
+    let count = |f: &mut dyn FnMut()| {
+        f();
+        let before = COUNT.load(Ordering::Relaxed);
+        f();
+        COUNT.load(Ordering::Relaxed) - before
+    };
+    assert_eq!(count(&mut || _ = risk.eval(&theta, &mut out)), 0);
+    let mut matrix = GaussNewton::new(risk, &theta);
+    assert_eq!(count(&mut || matrix.product(&v, &mut out)), 0);
+    assert_eq!(count(&mut || _ = matrix.at(&theta)), 0);
+}
