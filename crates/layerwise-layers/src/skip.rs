@@ -31,6 +31,9 @@ impl Layer for Skip {
         if self.back == 0 {
             return Err(ShapeError::mismatch("", "back", "at least 1", 0));
         }
+        if d_in == 0 {
+            return Err(ShapeError::mismatch("", "input width", "at least 1", 0));
+        }
         Ok(Plan::new(d_in).skip(self.back))
     }
 }
@@ -46,5 +49,20 @@ impl<S: Scalar> LayerKernel<S> for Skip {
         if let Some(mut dx) = io.dx {
             dx.data().copy_from_slice(io.dy.data());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_refused_by_name() {
+        let check = |back: usize, d_in: usize, message: &str| {
+            assert_eq!(Skip { back }.plan(d_in).unwrap_err().to_string(), message);
+        };
+        check(0, 3, ": back should be at least 1, got 0");
+        check(1, 0, ": input width should be at least 1, got 0");
+        assert_eq!(Skip { back: 4 }.plan(1), Ok(Plan::new(1).skip(4)));
     }
 }
