@@ -59,6 +59,9 @@ impl Builder {
         for (i, layer) in self.layers.iter().enumerate() {
             let place = format!("layer {} ({})", i + 1, layer.name());
             let plan = layer.plan(width).map_err(|e| e.within(&place))?;
+            if plan.d_out == 0 {
+                return Err(ShapeError::mismatch(place, "output width", "at least 1", 0));
+            }
             if let Some(back) = plan.skip {
                 // Width of the source: the input of the network, or the output of the layer `back` places before.
                 let source: Option<usize> = match back.cmp(&(i + 1)) {

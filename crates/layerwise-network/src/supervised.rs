@@ -65,6 +65,8 @@ pub struct Batch<'a, S> {
 }
 
 /// The risk of one batch. The average over samples is taken here, and only here.
+///
+/// A batch without samples has risk 0 and gradient 0, so that only the penalties are left.
 #[derive(Debug)]
 pub struct Supervised<'a, S: Scalar> {
     /// The network.

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use layerwise_activations::{Gelu, Relu, Selu, Tanh};
-use layerwise_core::{Init, Layer, Loss, Number, Objective, Pass, Pointwise, Targets};
+use layerwise_core::{
+    Backward, Forward, Init, Layer, LayerKernel, Loss, Number, Objective, Pass, Plan, Pointwise, ShapeError, Targets,
+};
 use layerwise_gradcheck::check_objective;
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::{Losses, SoftmaxCrossEntropy, Squared};
@@ -114,6 +116,21 @@ fn the_activation_that_follows_chooses_the_initialization() {
 
 #[test]
 fn shape_mistakes_name_the_layer() {
+    /// Its plan is its only content.
+    #[derive(Debug)]
+    struct Nothing;
+    impl Layer for Nothing {
+        fn name(&self) -> &'static str {
+            "nothing"
+        }
+        fn plan(&self, _d_in: usize) -> Result<Plan, ShapeError> {
+            Ok(Plan::new(0))
+        }
+    }
+    impl<S: Scalar> LayerKernel<S> for Nothing {
+        fn forward(&self, _io: Forward<'_, S>) {}
+        fn backward(&self, _io: Backward<'_, S>) {}
+    }
     let message = |builder: Builder| builder.build().unwrap_err().to_string();
     assert_eq!(message(Builder::new(3)), "network: layers should be at least 1, got 0");
     assert_eq!(message(Builder::new(0).layer(Dense::new(2))), "network: input width should be at least 1, got 0");
@@ -132,6 +149,10 @@ fn shape_mistakes_name_the_layer() {
     assert_eq!(
         message(Builder::new(3).layer(Dropout { rate: 1.0 })),
         "layer 1 (dropout): rate should be in [0, 1), got 1"
+    );
+    assert_eq!(
+        message(Builder::new(3).layer(Dense::new(2)).layer(Nothing)),
+        "layer 2 (nothing): output width should be at least 1, got 0"
     );
     assert_eq!(message(Builder::new(usize::MAX).layer(Dense::new(2))), "output/w: too many parameters");
 }
@@ -160,6 +181,40 @@ fn sample_weights_scale_losses_and_gradients() {
     let ((all, g), (first, g1), (second, g2)) = (eval(None), eval(Some(&[1.0, 0.0])), eval(Some(&[0.0, 3.0])));
     assert!((all - (first + second / 3.0)).abs() < 1e-15);
     assert!(g.iter().zip(g1.iter().zip(&g2)).all(|(g, (a, b))| (g - (a + b / 3.0)).abs() < 1e-15));
+}
+
+#[test]
+fn a_batch_without_samples_has_risk_and_gradient_0() {
+    fn check<S: Number>(loss: &Losses, targets: Targets<'_, S>, capacity: usize, pass: Pass) {
+        let layers = Builder::new(3).layer(Dense::new(4)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.5 });
+        let network = layers.layer(Dense::new(4)).layer(Skip { back: 2 }).layer(Dense::new(2)).build().unwrap();
+        let theta = network.init::<S>(1);
+        let mut grad = vec![S::of(f64::NAN); theta.len()];
+        let mut workspace = Workspace::new(&network, capacity);
+        let mut risk = Supervised {
+            network: &network,
+            loss: &*loss.boxed(),
+            penalties: &[],
+            batch: Batch { x: Mat::new(&[], 3, 0), targets, weights: Some(&[]) },
+            workspace: &mut workspace,
+            pass,
+            key: Key::new(0, Purpose::Mask),
+        };
+        assert_eq!(risk.eval(&theta, &mut grad).value(), 0.0, "{loss:?}");
+        assert!(grad.iter().all(|g| g.value() == 0.0 && g.finite()), "{loss:?}");
+        assert!(workspace.n() == 0 && workspace.each().is_empty() && workspace.output().data().is_empty());
+    }
+    for loss in Losses::all() {
+        for (capacity, pass) in [(0, Pass::Predict), (0, Pass::Train), (7, Pass::Predict), (7, Pass::Train)] {
+            if ["softmax-cross-entropy", "hinge"].contains(&loss.name()) {
+                check::<f32>(&loss, Targets::Classes(&[]), capacity, pass);
+                check::<Dual64>(&loss, Targets::Classes(&[]), capacity, pass);
+            } else {
+                check::<f32>(&loss, Targets::Values(Mat::new(&[], 2, 0)), capacity, pass);
+                check::<Dual64>(&loss, Targets::Values(Mat::new(&[], 2, 0)), capacity, pass);
+            }
+        }
+    }
 }
 
 #[test]
