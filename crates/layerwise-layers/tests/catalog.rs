@@ -6,8 +6,10 @@ use layerwise_layers::{Dropout, Layers};
 use layerwise_tensor::{Key, Mat, MatMut, Purpose};
 
 #[test]
-fn every_layer_passes_the_gradient_check() {
+fn every_layer_has_the_name_of_its_catalog_and_passes_the_gradient_check() {
+    assert_eq!(Layers::NAMES, ["dense", "dropout", "skip"]);
     for layer in Layers::all() {
+        assert_eq!(layer.boxed().name(), layer.name());
         check_layer_shapes(&*layer.boxed(), 1, 20).assert();
     }
 }
