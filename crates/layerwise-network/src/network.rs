@@ -125,9 +125,11 @@ impl Network {
     pub fn backward<S: Number>(&self, theta: &[S], grad: &mut [S], x: Mat<'_, S>, ws: &mut Workspace<S>, pass: Pass) {
         assert!(
             x.cols() == ws.n() && grad.len() == self.n_theta,
-            "backward: batch of {}, forward saw {}",
+            "backward: x has {} columns, forward saw {}; grad has {} numbers, should be {}",
             x.cols(),
-            ws.n()
+            ws.n(),
+            grad.len(),
+            self.n_theta
         );
         ws.all_fresh();
         let mut flag = ws.n_flags();
