@@ -1,7 +1,8 @@
 //! Networks: a chain of layers (with skip connections), laid out once in flat memory.
 //!
 //! A [`Network`] is a description too; θ, the gradient and the [`Workspace`] are vectors beside it. The workspace keeps every
-//! activation and every delta of a step, so diagnosis reads them afterwards and disturbs nothing.
+//! activation and every delta of a step, so diagnosis reads them afterwards and disturbs nothing. [`Supervised`] is the risk of a
+//! batch as an objective, and [`GaussNewton`] multiplies by its curvature.
 #![forbid(unsafe_code)]
 
 mod builder;

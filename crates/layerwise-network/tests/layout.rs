@@ -45,9 +45,9 @@ fn samples() -> (Vec<f64>, Vec<f64>) {
 #[test]
 fn a_builder_counts_its_layers() {
     let none = Builder::new(3);
-    assert!(none.is_empty() && none.len() == 0);
+    assert_eq!((none.len(), none.is_empty()), (0, true));
     let two = none.layer(Dense::new(4)).boxed(Box::new(Pointwise(Tanh)));
-    assert!(!two.is_empty() && two.len() == 2);
+    assert_eq!((two.len(), two.is_empty()), (2, false));
     let network = two.build().unwrap();
     assert_eq!(network.nodes().iter().map(|node| node.layer.name()).collect::<Vec<_>>(), ["dense", "tanh"]);
 }
