@@ -126,7 +126,9 @@ fn a_step_leaves_every_activation_delta_and_loss_to_be_read() {
     let mut grad = vec![f64::NAN; theta.len()];
     // Larger than the batch: the windows are as wide as the batch all the same.
     let mut workspace = Workspace::new(&network, 9);
-    let value = risk(&network, &x, &t, &mut workspace).eval(&theta, &mut grad);
+    let mut risk = risk(&network, &x, &t, &mut workspace);
+    assert_eq!(risk.len(), 64);
+    let value = risk.eval(&theta, &mut grad);
     assert_eq!((workspace.capacity(), workspace.n()), (9, 7));
     assert_eq!(workspace.y(0).data(), x);
     let at = |offset: usize, len: usize| &theta[offset..offset + len];
