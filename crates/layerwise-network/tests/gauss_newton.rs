@@ -251,6 +251,18 @@ fn the_padding_neither_moves_the_product_nor_is_moved() {
 }
 
 #[test]
+fn a_batch_without_samples_has_no_curvature() {
+    let network = linear();
+    let (theta, mut out) = (network.init::<f64>(3), vec![f64::NAN; network.n_theta()]);
+    let batch = Batch { x: Mat::new(&[], D_IN, 0), targets: Targets::Classes(&[]), weights: None };
+    let (loss, key) = (SoftmaxCrossEntropy::default(), Key::new(0, Purpose::Mask));
+    let workspace = &mut Workspace::new(&network, 0);
+    let risk = Supervised { network: &network, loss: &loss, penalties: &[], batch, workspace, pass: Pass::Train, key };
+    GaussNewton::new(risk, &theta).product(&theta, &mut out);
+    assert_eq!(out, vec![0.0; theta.len()]);
+}
+
+#[test]
 #[should_panic(expected = "gauss-newton: lengths 32, 31, 32")]
 fn lengths_are_checked() {
     let case =
