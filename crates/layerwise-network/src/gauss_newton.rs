@@ -2,7 +2,7 @@
 //! sample, times its weight; as exact products with vectors.
 //!
 //! Source: Schraudolph (2002), "Fast curvature matrix-vector products for second-order gradient descent". Forward in dual numbers
-//! gives y + ε J v, the loss in dual numbers ∂L/∂y + ε H J v, and one backward pass in real numbers with the delta H J v is Jᵀ.
+//! gives y + ε J v, the loss in dual numbers ∂L/∂y + ε H J v, and one backward pass in real numbers from the delta H J v is Jᵀ (H J v).
 //!
 //! G is the Hessian without the curvature of the network, Σ ∂L/∂yᵢ ∂²yᵢ/∂θ². It is symmetric, positive semidefinite if the loss
 //! is convex in y, 0 if the loss is piecewise linear, and the Hessian itself if y is linear in θ.
