@@ -67,6 +67,8 @@ macro_rules! catalog {
         impl $family {
             /// The names of the whole family.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
+            /// The types of the whole family.
+            pub const TYPES: &'static [&'static str] = &[$(stringify!($component)),+];
 
             /// Each component with its default parameters.
             pub fn all() -> Vec<$family> {
