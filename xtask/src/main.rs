@@ -10,6 +10,7 @@ mod shell;
 mod site;
 mod source;
 mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 

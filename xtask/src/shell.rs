@@ -30,6 +30,25 @@ pub fn line(command: &Command) -> String {
     std::iter::once(name).chain(words).collect::<Vec<_>>().join(" ")
 }
 
+/// Where cargo builds.
+pub fn target_folder() -> Result<PathBuf, Trouble> {
+    let text = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    match metadata["target_directory"].as_str() {
+        Some(folder) => Ok(folder.into()),
+        None => Err(Trouble::Failed("cargo metadata should name a target_directory, got none".into())),
+    }
+}
+
+/// Removes a file, or a folder with all that is in it; nothing may be there.
+pub fn remove(path: &Path) -> Result<(), Trouble> {
+    let result = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match result {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Trouble::Failed(format!("{}: {e}", path.display()))),
+        _ => Ok(()),
+    }
+}
+
 /// Says what runs, and runs it.
 ///
 /// Errors: it cannot be started, or ends with another status than 0.

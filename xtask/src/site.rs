@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::ranks::RANKS;
-use crate::shell::{cargo, output, program, root, run};
+use crate::shell::{cargo, program, remove, root, run, target_folder};
+use crate::tools::MDBOOK;
 use crate::{Trouble, args};
 
 const HELP: &str = "\
@@ -17,11 +18,8 @@ An installed mdbook is used; if there is none, it is built once into target/tool
 
 Usage: cargo xtask docs";
 
-/// The mdbook that is built if none is there.
-const MDBOOK: &str = "0.5.4";
-
 /// Crates that are no libraries; the first has the facade's name, and its pages would lie over the facade's.
-const PROGRAMS: [&str; 2] = ["layerwise-cli", "xtask"];
+pub const PROGRAMS: [&str; 2] = ["layerwise-cli", "xtask"];
 
 pub fn main(words: &[String]) -> Result<(), Trouble> {
     if args::parse(words, &[], HELP)?.is_none() {
@@ -29,7 +27,7 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     }
     let site = root().join("target/site");
     remove(&site)?;
-    let mdbook = mdbook()?;
+    let mdbook = MDBOOK.get()?;
     run(program(&mdbook).args(["build", "docs", "--dest-dir"]).arg(&site))?;
     // The book's own settings are copied along with its pictures.
     remove(&site.join("book.toml"))?;
@@ -66,46 +64,6 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
         Ok(())
     } else {
         Err(Trouble::Failed(format!("{} problem(s) in {pages} pages", problems.len())))
-    }
-}
-
-/// An mdbook that runs, built if need be.
-fn mdbook() -> Result<String, Trouble> {
-    let tools = root().join("target/tools");
-    let own = tools.join("bin/mdbook").to_string_lossy().into_owned();
-    for name in ["mdbook", own.as_str()] {
-        if output(program(name).arg("--version"))
-            .is_ok_and(|version| version.trim_start_matches("mdbook v").starts_with("0.5."))
-        {
-            return Ok(name.into());
-        }
-    }
-    println!("mdbook 0.5 is not installed: building version {MDBOOK} (a few minutes, once)");
-    // Neither watching nor serving: half the packages.
-    let features = ["--no-default-features", "--features", "search"];
-    run(cargo()
-        .args(["install", "mdbook", "--version", MDBOOK, "--locked", "--quiet"])
-        .args(features)
-        .arg("--root")
-        .arg(&tools))?;
-    Ok(own)
-}
-
-/// Where cargo builds.
-fn target_folder() -> Result<PathBuf, Trouble> {
-    let text = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    match metadata["target_directory"].as_str() {
-        Some(folder) => Ok(folder.into()),
-        None => Err(Trouble::Failed("cargo metadata should name a target_directory, got none".into())),
-    }
-}
-
-fn remove(path: &Path) -> Result<(), Trouble> {
-    let result = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match result {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Trouble::Failed(format!("{}: {e}", path.display()))),
-        _ => Ok(()),
     }
 }
 
