@@ -1,6 +1,7 @@
 //! `cargo xtask gradcheck`: every component of every catalog, and whole networks, against the oracles of
 //! `layerwise-gradcheck`.
 
+mod implementors;
 mod networks;
 
 use std::time::Instant;
