@@ -5,6 +5,7 @@ mod args;
 mod budget;
 mod ci;
 mod gradcheck;
+mod mutants;
 mod ranks;
 mod shell;
 mod site;
@@ -24,6 +25,7 @@ Tasks:
   tidy       Check the rules of the house: arrows between crates, file heads, unsafe, catalogs
   budget     Count the packages that a crate pulls in against its limit
   docs       Build book and API documentation as one site in target/site
+  mutants    Change the code, one place at a time, and report what no test notices (hours)
   ci         Everything but the tests: format, lints, tidy, gradcheck, docs, budget
 
 `cargo xtask TASK --help` tells more.";
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::main(&words),
         "budget" => budget::main(&words),
         "docs" => site::main(&words),
+        "mutants" => mutants::main(&words),
         "ci" => ci::main(&words),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
         }
         "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
         other => Err(Trouble::Usage(format!(
-            "task should be gradcheck, tidy, budget, docs or ci, got `{other}`; see `cargo xtask --help`"
+            "task should be gradcheck, tidy, budget, docs, mutants or ci, got `{other}`; see `cargo xtask --help`"
         ))),
     };
     match result {

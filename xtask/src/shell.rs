@@ -49,6 +49,18 @@ pub fn remove(path: &Path) -> Result<(), Trouble> {
     }
 }
 
+/// Every file below a folder; none if it is not there.
+pub fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Trouble> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() { list(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
 /// Says what runs, and runs it.
 ///
 /// Errors: it cannot be started, or ends with another status than 0.

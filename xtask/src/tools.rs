@@ -7,7 +7,8 @@ use crate::shell::{cargo, output, program, root, run};
 pub struct Tool {
     /// Its package, and its program.
     name: &'static str,
-    /// What `name --version` prints before the version.
+    /// How it is asked for its version, and what it says before it.
+    asked: &'static [&'static str],
     says: &'static str,
     /// How a version begins that will do.
     series: &'static str,
@@ -20,6 +21,7 @@ pub struct Tool {
 /// The book. Neither watching nor serving: half the packages.
 pub const MDBOOK: Tool = Tool {
     name: "mdbook",
+    asked: &["--version"],
     says: "mdbook v",
     series: "0.5.",
     version: "0.5.4",
@@ -27,8 +29,14 @@ pub const MDBOOK: Tool = Tool {
 };
 
 /// Mutants of the code, to test the tests. Which mutants there are depends on the version: one only.
-pub const MUTANTS: Tool =
-    Tool { name: "cargo-mutants", says: "cargo-mutants ", series: "27.1.0", version: "27.1.0", features: &[] };
+pub const MUTANTS: Tool = Tool {
+    name: "cargo-mutants",
+    asked: &["mutants", "--version"],
+    says: "cargo-mutants ",
+    series: "27.1.0",
+    version: "27.1.0",
+    features: &[],
+};
 
 impl Tool {
     /// The program to run, built if need be.
@@ -38,7 +46,7 @@ impl Tool {
         let tools = root().join("target/tools");
         let own = tools.join("bin").join(self.name).to_string_lossy().into_owned();
         let fits = |name: &str| {
-            let says = output(program(name).arg("--version")).unwrap_or_default();
+            let says = output(program(name).args(self.asked)).unwrap_or_default();
             says.strip_prefix(self.says).is_some_and(|version| version.starts_with(self.series))
         };
         for name in [self.name, own.as_str()] {

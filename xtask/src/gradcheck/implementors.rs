@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use crate::Trouble;
-use crate::shell::{cargo, output, remove, root, target_folder};
+use crate::shell::{cargo, list, output, remove, root, target_folder};
 use crate::site::PROGRAMS;
 
 /// The traits of components, and the folder of the crate whose catalog lists them; without one, the gradient check lists them.
@@ -84,18 +84,6 @@ fn fingerprint() -> Result<String, Trouble> {
         file.hash(&mut hasher);
     }
     Ok(format!("{:016x}\n", hasher.finish()))
-}
-
-/// Every file below a folder; none if it is not there.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Trouble> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() { list(&path, files)? } else { files.push(path) }
-    }
-    Ok(())
 }
 
 /// The implementors that a folder of pages shows: those in the crate of the trait stand on its page, all others in a script.

@@ -1,0 +1,245 @@
+//! `cargo xtask mutants`: whether the tests notice when the code is wrong. cargo-mutants changes one place of a crate at a time;
+//! a change that all tests pass is a hole in them, or makes no difference, and then the reason is written down.
+
+mod page;
+mod results;
+mod tree;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::shell::{self, cargo, output, root, target_folder};
+use crate::tools::MUTANTS;
+use crate::{Trouble, args};
+
+const HELP: &str = "\
+Changes the code of the numeric crates, one place at a time, and reports the changes that no test notices. An installed
+cargo-mutants is used; if there is none, it is built once into target/tools.
+
+Usage: cargo xtask mutants [--only PACKAGE] [--shard K/N] [--jobs N]
+
+  --only PACKAGE  Only this package, as layerwise-layers
+  --shard K/N     Only part K of N (1/4 to 4/4)
+  --jobs N        So many copies of the workspace at work at once (1)
+
+A few dozen mutants are a shard. Finished shards are kept in target/mutants/results, until the package or the tests that
+judge it change: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie
+there. When all shards of a package are there, its row in docs/results/mutants.md is written. It fails if a mutant survives
+without a reason in docs/results/mutants-equivalent.toml, or a reason stands there without its survivor.";
+
+/// A package whose code is changed.
+pub struct Package {
+    pub name: &'static str,
+    /// The packages, besides itself, whose tests judge the change: those that exist to check it. The others would mostly repeat
+    /// the same, at several times the cost.
+    pub judges: &'static [&'static str],
+}
+
+pub const PACKAGES: [Package; 7] = [
+    Package { name: "layerwise-tensor", judges: &[] },
+    Package { name: "layerwise-core", judges: &["layerwise-gradcheck", "layerwise-network", "layerwise-optimizers"] },
+    Package { name: "layerwise-activations", judges: &[] },
+    Package { name: "layerwise-layers", judges: &[] },
+    Package { name: "layerwise-losses", judges: &[] },
+    Package { name: "layerwise-regularizers", judges: &[] },
+    Package { name: "layerwise-optimizers", judges: &[] },
+];
+
+/// Mutants in a shard, at most: what a stopped run loses.
+const SHARD: usize = 40;
+
+/// The least time that tests get; a mutant that never ends is stopped after this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A part of the mutants of a package.
+struct Shard<'a> {
+    package: &'a Package,
+    /// From 0.
+    number: usize,
+    of: usize,
+    /// Where its result will be.
+    result: PathBuf,
+}
+
+pub fn main(words: &[String]) -> Result<(), Trouble> {
+    let Some(values) = args::parse(words, &["--only", "--shard", "--jobs"], HELP)? else { return Ok(()) };
+    let only = values.get("--only").copied();
+    let packages: Vec<&Package> = PACKAGES.iter().filter(|p| only.is_none_or(|name| name == p.name)).collect();
+    if packages.is_empty() {
+        let names = PACKAGES.map(|p| p.name).join(", ");
+        return Err(Trouble::Usage(format!("--only should be one of {names}, got `{}`", only.unwrap_or_default())));
+    }
+    let (part, parts) = part(values.get("--shard").copied().unwrap_or("1/1"))?;
+    let jobs = args::number(&values, "--jobs", 1, 1)? as usize;
+
+    let tool = MUTANTS.get()?;
+    let folder = target_folder()?.join("mutants");
+    fs::create_dir_all(&folder)?;
+    let lock = fs::File::create(folder.join("lock"))?;
+    lock.try_lock().map_err(|_| format!("{}: another run is at work here", folder.display()))?;
+
+    let mut lists = BTreeMap::new();
+    let mut shards = Vec::new();
+    for &package in &packages {
+        let text = output(shell::program(&tool).args(["mutants", "--list", "--json", "--package", package.name]))?;
+        let list = results::list(&text, package.name)?;
+        let place = folder.join("results").join(format!("{}-{}", package.name, tree::fingerprint(package)?));
+        let of = list.len().div_ceil(SHARD);
+        let result = |number: usize| place.join(format!("{}-of-{of}.json", number + 1));
+        shards.extend((0..of).map(|number| Shard { package, number, of, result: result(number) }));
+        lists.insert(package.name, list);
+    }
+    let mine = shards.iter().enumerate().filter(|(i, _)| i % parts == part - 1).map(|(_, shard)| shard);
+    work(&tool, &folder, mine.filter(|shard| !shard.result.exists()).collect(), jobs)?;
+
+    let mut found = BTreeMap::new();
+    for package in packages {
+        let own = shards.iter().filter(|shard| shard.package.name == package.name);
+        let missing = own.clone().filter(|shard| !shard.result.exists()).count();
+        if missing > 0 {
+            println!("{}: {missing} shard(s) are not there yet", package.name);
+            continue;
+        }
+        let texts: Vec<String> = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<_, _>>()?;
+        found.insert(package.name, results::merge(&lists[package.name], &texts)?);
+    }
+    page::write(&root().join("docs/results"), &found)
+}
+
+/// `K/N` as numbers.
+fn part(text: &str) -> Result<(usize, usize), Trouble> {
+    let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    numbers
+        .filter(|(k, n)| (1..=*n).contains(k))
+        .ok_or_else(|| Trouble::Usage(format!("--shard should be K/N with 1 ≤ K ≤ N, got `{text}`")))
+}
+
+/// Runs shards, each worker in its own copy of the workspace, until all are done or one fails.
+fn work(tool: &str, folder: &Path, shards: Vec<&Shard>, jobs: usize) -> Result<(), Trouble> {
+    let total = shards.len();
+    let queue = Mutex::new(shards.into_iter().enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let worker = |id: usize| -> Result<(), Trouble> {
+        let mut place = None;
+        while let Some((i, shard)) = next() {
+            println!("{} {}/{} ({} of {total} to do)", shard.package.name, shard.number + 1, shard.of, i + 1);
+            let place = match &mut place {
+                Some(place) => place,
+                none => none.insert(Place::new(&folder.join(format!("worker-{id}")), cores.div_ceil(jobs))?),
+            };
+            let done = place.run(tool, shard);
+            if done.is_err() {
+                // The others finish what they are at, and take nothing new.
+                while next().is_some() {}
+            }
+            done?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..=jobs.min(total)).map(|id| scope.spawn(move || worker(id))).collect();
+        let ends = workers.into_iter().map(|w| w.join().unwrap_or_else(|_| Err("a worker panicked".to_owned().into())));
+        ends.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+/// A copy of the workspace, in which code is changed, and what was built of it: from one mutant to the next only what the
+/// change reaches is built again, and from one run to the next too.
+struct Place {
+    folder: PathBuf,
+    threads: usize,
+    /// How long the tests of a package take as it is.
+    times: HashMap<&'static str, Duration>,
+}
+
+impl Place {
+    fn new(folder: &Path, threads: usize) -> Result<Place, Trouble> {
+        tree::copy(&root(), &folder.join("tree"))?;
+        Ok(Place { folder: folder.to_path_buf(), threads, times: HashMap::new() })
+    }
+
+    /// How long the tests take that judge a package.
+    ///
+    /// Errors: one of them fails as it is.
+    fn time(&mut self, package: &Package) -> Result<Duration, Trouble> {
+        if let Some(time) = self.times.get(package.name) {
+            return Ok(*time);
+        }
+        let judges = judges(package).into_iter().flat_map(|judge| ["--package", judge]);
+        let words: Vec<&str> =
+            ["test", "--profile", "mutants", "--tests", "--quiet"].into_iter().chain(judges).collect();
+        let mut test = cargo();
+        test.current_dir(self.folder.join("tree")).env("CARGO_TARGET_DIR", self.folder.join("build")).args(words);
+        // The first time builds.
+        output(&mut test)?;
+        let start = Instant::now();
+        output(&mut test)?;
+        self.times.insert(package.name, start.elapsed());
+        Ok(start.elapsed())
+    }
+
+    /// Tests the mutants of a shard and keeps their fates.
+    fn run(&mut self, tool: &str, shard: &Shard) -> Result<(), Trouble> {
+        let timeout = PATIENCE.max(10 * self.time(shard.package)?).as_secs();
+        let out = self.folder.join("mutants.out");
+        shell::remove(&out)?;
+        let mut command = shell::program(tool);
+        command
+            .current_dir(self.folder.join("tree"))
+            .env("CARGO_TARGET_DIR", self.folder.join("build"))
+            .args([
+                "mutants",
+                "--in-place",
+                "--no-config",
+                "--profile",
+                "mutants",
+                "--baseline",
+                "skip",
+                "--colors",
+                "never",
+            ])
+            .args(["--package", shard.package.name, "--test-package", &judges(shard.package).join(",")])
+            .args(["--shard", &format!("{}/{}", shard.number, shard.of), "--timeout", &timeout.to_string()])
+            .args(["--jobserver-tasks", &self.threads.to_string()])
+            .arg("--output")
+            .arg(&self.folder)
+            // Examples in the documentation judge nothing: they are slow to build, and their number grows with the words.
+            .args(["--", "--tests"]);
+        let ended = command.output()?;
+        // 2: a mutant survived; 3: one did not end.
+        if !matches!(ended.status.code(), Some(0 | 2 | 3)) {
+            let said = [ended.stdout, ended.stderr].concat();
+            return Err(format!("{}: {}", shell::line(&command), String::from_utf8_lossy(&said)).into());
+        }
+        let fates = results::fates(&fs::read_to_string(out.join("outcomes.json"))?)?;
+        let draft = shard.result.with_extension("draft");
+        fs::create_dir_all(draft.parent().unwrap_or(&draft))?;
+        fs::write(&draft, fates)?;
+        fs::rename(&draft, &shard.result)?;
+        Ok(())
+    }
+}
+
+/// The packages whose tests judge a package.
+pub fn judges(package: &Package) -> Vec<&'static str> {
+    std::iter::once(package.name).chain(package.judges.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_read() {
+        let check = |text: &str, expected: Option<(usize, usize)>| assert_eq!(part(text).ok(), expected, "{text}");
+        check("1/1", Some((1, 1)));
+        check("3/4", Some((3, 4)));
+        for wrong in ["0/4", "5/4", "1", "a/b", "1/0", ""] {
+            check(wrong, None);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The files of the workspace: a copy in which code can be changed, and a number that tells whether results still hold.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
+use super::{Package, judges};
+use crate::Trouble;
+use crate::shell::{list, output, program, remove};
+
+/// Makes `to` the same as `from`, in the files that git does not ignore. What is the same already is not touched, so that
+/// nothing is built without need; what a stopped run left changed becomes what it was.
+pub fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
+    let names = output(program("git").current_dir(from).args([
+        "-c",
+        "core.quotePath=false",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))?;
+    let names: BTreeSet<&str> = names.lines().filter(|name| from.join(name).is_file()).collect();
+    for name in &names {
+        let at = |e: std::io::Error| format!("{name}: {e}");
+        let (text, copy) = (fs::read(from.join(name)).map_err(at)?, to.join(name));
+        if fs::read(&copy).is_ok_and(|old| old == text) {
+            continue;
+        }
+        fs::create_dir_all(copy.parent().unwrap_or(to)).map_err(at)?;
+        fs::write(&copy, text).map_err(at)?;
+    }
+    let mut files = Vec::new();
+    list(to, &mut files)?;
+    for file in files {
+        let name = file.strip_prefix(to).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        if !names.contains(name.as_str()) {
+            remove(&file)?;
+        }
+    }
+    Ok(())
+}
+
+/// A number that changes with the package, the packages that judge it, and the versions of all dependencies.
+pub fn fingerprint(package: &Package) -> Result<String, Trouble> {
+    let root = crate::shell::root();
+    let mut files = vec![root.join("Cargo.lock")];
+    for judge in judges(package) {
+        list(&root.join("crates").join(judge), &mut files)?;
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        // The same on every machine: results may come from another one.
+        let name = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        name.hash(&mut hasher);
+        fs::read(&file).map_err(|e| format!("{name}: {e}"))?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{root, target_folder};
+
+    #[test]
+    fn a_copy_becomes_the_same_again() {
+        let folder = target_folder().ok().unwrap().join("copied");
+        let same = |a: &str| fs::read(folder.join(a)).ok() == fs::read(root().join(a)).ok();
+        remove(&folder).ok().unwrap();
+        copy(&root(), &folder).ok().unwrap();
+        fs::write(folder.join("Cargo.toml"), "changed").unwrap();
+        fs::write(folder.join("xtask/src/more.rs"), "more").unwrap();
+        let time = |a: &str| fs::metadata(folder.join(a)).unwrap().modified().unwrap();
+        let before = time("Cargo.lock");
+        copy(&root(), &folder).ok().unwrap();
+        assert!(same("Cargo.toml") && same("xtask/src/main.rs") && !folder.join("xtask/src/more.rs").exists());
+        assert_eq!(time("Cargo.lock"), before);
+        remove(&folder).ok().unwrap();
+    }
+}
