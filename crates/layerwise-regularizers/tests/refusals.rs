@@ -1,0 +1,48 @@
+//! Parameters that regularizers refuse, with which words, and defaults.
+
+use layerwise_regularizers::*;
+
+fn check(regularizer: impl Into<Regularizers>, problem: &str) {
+    let regularizer = regularizer.into();
+    let expected = if problem.is_empty() { Ok(()) } else { Err(problem.to_owned()) };
+    assert_eq!(regularizer.check(), expected, "{regularizer:?}");
+}
+
+#[test]
+fn strengths_are_finite_numbers_from_0() {
+    for strength in [0.0, 1e-4, 1e300] {
+        check(L1 { strength }, "");
+        check(L2 { strength }, "");
+        check(ProximalL1 { strength }, "");
+        check(ElasticNet { l1: strength, l2: 1.0 }, "");
+        check(ElasticNet { l1: 1.0, l2: strength }, "");
+    }
+    for (strength, got) in [(-1.0, "-1"), (f64::INFINITY, "inf"), (f64::NAN, "NaN")] {
+        let problem = |name: &str| format!("{name} should be a finite number of at least 0, got {got}");
+        check(L1 { strength }, &problem("strength"));
+        check(L2 { strength }, &problem("strength"));
+        check(ProximalL1 { strength }, &problem("strength"));
+        check(ElasticNet { l1: strength, l2: 1.0 }, &problem("l1"));
+        check(ElasticNet { l1: 1.0, l2: strength }, &problem("l2"));
+    }
+}
+
+#[test]
+fn a_limit_is_a_finite_number_above_0() {
+    check(MaxNorm { limit: 1e-300 }, "");
+    for (limit, got) in [(0.0, "0"), (-1.0, "-1"), (f64::INFINITY, "inf"), (f64::NAN, "NaN")] {
+        check(MaxNorm { limit }, &format!("limit should be a finite number above 0, got {got}"));
+    }
+}
+
+#[test]
+fn defaults_are_mild() {
+    let all: Vec<Regularizers> = vec![
+        L2 { strength: 1e-4 }.into(),
+        L1 { strength: 1e-4 }.into(),
+        ProximalL1 { strength: 1e-4 }.into(),
+        ElasticNet { l1: 1e-4, l2: 1e-4 }.into(),
+        MaxNorm { limit: 3.0 }.into(),
+    ];
+    assert_eq!(Regularizers::all(), all);
+}
