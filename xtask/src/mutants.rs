@@ -25,27 +25,21 @@ Usage: cargo xtask mutants [--only PACKAGE] [--shard K/N] [--jobs N]
   --shard K/N     Only part K of N (1/4 to 4/4)
   --jobs N        So many copies of the workspace at work at once (1)
 
-A few dozen mutants are a shard. Finished shards are kept in target/mutants/results, until the package or the tests that
-judge it change: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie
+A few dozen mutants are a shard. Finished shards are kept in target/mutants/results, until the package or the gradient
+check changes: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie
 there. When all shards of a package are there, its row in docs/results/mutants.md is written. It fails if a mutant survives
 without a reason in docs/results/mutants-equivalent.toml, or a reason stands there without its survivor.";
 
-/// A package whose code is changed.
-pub struct Package {
-    pub name: &'static str,
-    /// The packages, besides itself, whose tests judge the change: those that exist to check it. The others would mostly repeat
-    /// the same, at several times the cost.
-    pub judges: &'static [&'static str],
-}
-
-pub const PACKAGES: [Package; 7] = [
-    Package { name: "layerwise-tensor", judges: &[] },
-    Package { name: "layerwise-core", judges: &["layerwise-gradcheck", "layerwise-network", "layerwise-optimizers"] },
-    Package { name: "layerwise-activations", judges: &[] },
-    Package { name: "layerwise-layers", judges: &[] },
-    Package { name: "layerwise-losses", judges: &[] },
-    Package { name: "layerwise-regularizers", judges: &[] },
-    Package { name: "layerwise-optimizers", judges: &[] },
+/// The packages whose code is changed. The judges are a package's own tests, where the gradient check is too: the tests of
+/// the packages above would catch little more, at several times the cost.
+pub const PACKAGES: [&str; 7] = [
+    "layerwise-tensor",
+    "layerwise-core",
+    "layerwise-activations",
+    "layerwise-layers",
+    "layerwise-losses",
+    "layerwise-regularizers",
+    "layerwise-optimizers",
 ];
 
 /// Mutants in a shard, at most: what a stopped run loses.
@@ -55,8 +49,8 @@ const SHARD: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A part of the mutants of a package.
-struct Shard<'a> {
-    package: &'a Package,
+struct Shard {
+    package: &'static str,
     /// From 0.
     number: usize,
     of: usize,
@@ -67,9 +61,9 @@ struct Shard<'a> {
 pub fn main(words: &[String]) -> Result<(), Trouble> {
     let Some(values) = args::parse(words, &["--only", "--shard", "--jobs"], HELP)? else { return Ok(()) };
     let only = values.get("--only").copied();
-    let packages: Vec<&Package> = PACKAGES.iter().filter(|p| only.is_none_or(|name| name == p.name)).collect();
+    let packages: Vec<&str> = PACKAGES.into_iter().filter(|package| only.is_none_or(|name| name == *package)).collect();
     if packages.is_empty() {
-        let names = PACKAGES.map(|p| p.name).join(", ");
+        let names = PACKAGES.join(", ");
         return Err(Trouble::Usage(format!("--only should be one of {names}, got `{}`", only.unwrap_or_default())));
     }
     let (part, parts) = part(values.get("--shard").copied().unwrap_or("1/1"))?;
@@ -84,27 +78,27 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     let mut lists = BTreeMap::new();
     let mut shards = Vec::new();
     for &package in &packages {
-        let text = output(shell::program(&tool).args(["mutants", "--list", "--json", "--package", package.name]))?;
-        let list = results::list(&text, package.name)?;
-        let place = folder.join("results").join(format!("{}-{}", package.name, tree::fingerprint(package)?));
+        let text = output(shell::program(&tool).args(["mutants", "--list", "--json", "--package", package]))?;
+        let list = results::list(&text, package)?;
+        let place = folder.join("results").join(format!("{package}-{}", tree::fingerprint(package)?));
         let of = list.len().div_ceil(SHARD);
         let result = |number: usize| place.join(format!("{}-of-{of}.json", number + 1));
         shards.extend((0..of).map(|number| Shard { package, number, of, result: result(number) }));
-        lists.insert(package.name, list);
+        lists.insert(package, list);
     }
     let mine = shards.iter().enumerate().filter(|(i, _)| i % parts == part - 1).map(|(_, shard)| shard);
     work(&tool, &folder, mine.filter(|shard| !shard.result.exists()).collect(), jobs)?;
 
     let mut found = BTreeMap::new();
     for package in packages {
-        let own = shards.iter().filter(|shard| shard.package.name == package.name);
+        let own = shards.iter().filter(|shard| shard.package == package);
         let missing = own.clone().filter(|shard| !shard.result.exists()).count();
         if missing > 0 {
-            println!("{}: {missing} shard(s) are not there yet", package.name);
+            println!("{package}: {missing} shard(s) are not there yet");
             continue;
         }
         let texts: Vec<String> = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<_, _>>()?;
-        found.insert(package.name, results::merge(&lists[package.name], &texts)?);
+        found.insert(package, results::merge(&lists[package], &texts)?);
     }
     page::write(&root().join("docs/results"), &found)
 }
@@ -126,7 +120,7 @@ fn work(tool: &str, folder: &Path, shards: Vec<&Shard>, jobs: usize) -> Result<(
     let worker = |id: usize| -> Result<(), Trouble> {
         let mut place = None;
         while let Some((i, shard)) = next() {
-            println!("{} {}/{} ({} of {total} to do)", shard.package.name, shard.number + 1, shard.of, i + 1);
+            println!("{} {}/{} ({} of {total} to do)", shard.package, shard.number + 1, shard.of, i + 1);
             let place = match &mut place {
                 Some(place) => place,
                 none => none.insert(Place::new(&folder.join(format!("worker-{id}")), cores.div_ceil(jobs))?),
@@ -162,23 +156,21 @@ impl Place {
         Ok(Place { folder: folder.to_path_buf(), threads, times: HashMap::new() })
     }
 
-    /// How long the tests take that judge a package.
+    /// How long the tests of a package take.
     ///
     /// Errors: one of them fails as it is.
-    fn time(&mut self, package: &Package) -> Result<Duration, Trouble> {
-        if let Some(time) = self.times.get(package.name) {
+    fn time(&mut self, package: &'static str) -> Result<Duration, Trouble> {
+        if let Some(time) = self.times.get(package) {
             return Ok(*time);
         }
-        let judges = judges(package).into_iter().flat_map(|judge| ["--package", judge]);
-        let words: Vec<&str> =
-            ["test", "--profile", "mutants", "--tests", "--quiet"].into_iter().chain(judges).collect();
         let mut test = cargo();
-        test.current_dir(self.folder.join("tree")).env("CARGO_TARGET_DIR", self.folder.join("build")).args(words);
+        test.current_dir(self.folder.join("tree")).env("CARGO_TARGET_DIR", self.folder.join("build"));
+        test.args(["test", "--profile", "mutants", "--tests", "--quiet", "--package", package]);
         // The first time builds.
         output(&mut test)?;
         let start = Instant::now();
         output(&mut test)?;
-        self.times.insert(package.name, start.elapsed());
+        self.times.insert(package, start.elapsed());
         Ok(start.elapsed())
     }
 
@@ -202,7 +194,7 @@ impl Place {
                 "--colors",
                 "never",
             ])
-            .args(["--package", shard.package.name, "--test-package", &judges(shard.package).join(",")])
+            .args(["--package", shard.package])
             .args(["--shard", &format!("{}/{}", shard.number, shard.of), "--timeout", &timeout.to_string()])
             .args(["--jobserver-tasks", &self.threads.to_string()])
             .arg("--output")
@@ -222,11 +214,6 @@ impl Place {
         fs::rename(&draft, &shard.result)?;
         Ok(())
     }
-}
-
-/// The packages whose tests judge a package.
-pub fn judges(package: &Package) -> Vec<&'static str> {
-    std::iter::once(package.name).chain(package.judges.iter().copied()).collect()
 }
 
 #[cfg(test)]

@@ -6,28 +6,28 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::PACKAGES;
 use super::results::Fate;
-use super::{PACKAGES, judges};
 use crate::Trouble;
 
 const HEAD: &str = "\
 # Mutants of the code
 
 What the tests are worth: [cargo-mutants](https://mutants.rs) changes the code in one place (`*` becomes `/`, a function
-returns its default, a branch is gone), and the tests that exist to check that package should notice. Made by
+returns its default, a branch is gone), and the tests of the package, the gradient check among them, should notice. Made by
 
 ```sh
 cargo xtask mutants
 ```
 
-A change that no test notices is *missed*, or *equivalent*: it makes no difference that anybody may rely on. Score: of the
-mutants that compile and are not equivalent, those that a test catches or that never end.
+A change that no test notices is *missed*, or *equivalent*: it makes no difference that anybody may rely on, and the reason is
+below. Score: of the mutants that compile and are not equivalent, those that a test catches or that never end.
 
 ";
 
 const COLUMNS: &str = "\
-| package | judged by the tests of | mutants | unviable | caught | timed out | missed | equivalent | score | date |
-|---|---|---|---|---|---|---|---|---|---|
+| package | mutants | unviable | caught | timed out | missed | equivalent | score | date |
+|---|---|---|---|---|---|---|---|---|
 ";
 
 /// Reasons by package and mutant.
@@ -60,7 +60,7 @@ pub fn write(folder: &Path, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> Resu
 /// What does not fit together, a line each; a missing reason as it would stand in the file.
 fn problems(reasons: &Reasons, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> Vec<String> {
     let mut problems = Vec::new();
-    for package in reasons.keys().filter(|name| !PACKAGES.iter().any(|p| p.name == *name)) {
+    for package in reasons.keys().filter(|name| !PACKAGES.contains(&name.as_str())) {
         problems.push(format!("[{package}] should be a package whose mutants are tested"));
     }
     for (package, fates) in found {
@@ -86,8 +86,7 @@ fn problems(reasons: &Reasons, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> V
 /// The whole page.
 fn text_of(old: &str, reasons: &Reasons, found: &BTreeMap<&str, Vec<(String, Fate)>>, date: &str) -> String {
     let mut text = HEAD.to_owned() + COLUMNS;
-    for package in &PACKAGES {
-        let name = package.name;
+    for name in PACKAGES {
         let Some(fates) = found.get(name) else {
             let row = old.lines().find(|line| line.starts_with(&format!("| {name} |")));
             row.into_iter().for_each(|row| text += &format!("{row}\n"));
@@ -98,13 +97,12 @@ fn text_of(old: &str, reasons: &Reasons, found: &BTreeMap<&str, Vec<(String, Fat
         let (unviable, caught, timed_out) = (count(Fate::Unviable), count(Fate::Caught), count(Fate::TimedOut));
         let equivalent = fates.iter().filter(|(id, fate)| *fate == Fate::Survived && explained(id)).count();
         let missed = count(Fate::Survived) - equivalent;
-        let judges = judges(package).join(", ");
         let score = score(caught + timed_out, caught + timed_out + missed);
         let n = fates.len();
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "| {name} | {judges} | {n} | {unviable} | {caught} | {timed_out} | {missed} | {equivalent} | {score} | {date} |"
+            "| {name} | {n} | {unviable} | {caught} | {timed_out} | {missed} | {equivalent} | {score} | {date} |"
         );
     }
     if reasons.values().any(|reasons| !reasons.is_empty()) {
@@ -201,10 +199,7 @@ mod tests {
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| layerwise")).collect();
         assert_eq!(
             rows,
-            [
-                "| layerwise-core | old |",
-                "| layerwise-layers | layerwise-layers | 5 | 1 | 1 | 1 | 1 | 1 | 66.6 % | 2026-01-02 |"
-            ]
+            ["| layerwise-core | old |", "| layerwise-layers | 5 | 1 | 1 | 1 | 1 | 1 | 66.6 % | 2026-01-02 |"]
         );
         assert!(text.ends_with("### layerwise-layers\n\n- `` c ``  \n  same bits\n"), "{text}");
         assert_eq!([score(0, 0), score(999_999, 1_000_000), score(3, 3)], ["–", "99.9 %", "100.0 %"]);

@@ -5,9 +5,8 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use super::{Package, judges};
 use crate::Trouble;
-use crate::shell::{list, output, program, remove};
+use crate::shell::{list, output, program, remove, root};
 
 /// Makes `to` the same as `from`, in the files that git does not ignore. What is the same already is not touched, so that
 /// nothing is built without need; what a stopped run left changed becomes what it was.
@@ -41,12 +40,12 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A number that changes with the package, the packages that judge it, and the versions of all dependencies.
-pub fn fingerprint(package: &Package) -> Result<String, Trouble> {
-    let root = crate::shell::root();
+/// A number that changes with the package, the gradient check, which judges it, and the versions of all dependencies.
+pub fn fingerprint(package: &str) -> Result<String, Trouble> {
+    let root = root();
     let mut files = vec![root.join("Cargo.lock")];
-    for judge in judges(package) {
-        list(&root.join("crates").join(judge), &mut files)?;
+    for name in [package, "layerwise-gradcheck"] {
+        list(&root.join("crates").join(name), &mut files)?;
     }
     files.sort();
     let mut hasher = DefaultHasher::new();
@@ -62,7 +61,7 @@ pub fn fingerprint(package: &Package) -> Result<String, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::{root, target_folder};
+    use crate::shell::target_folder;
 
     #[test]
     fn a_copy_becomes_the_same_again() {
