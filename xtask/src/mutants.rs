@@ -183,17 +183,8 @@ impl Place {
         command
             .current_dir(self.folder.join("tree"))
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
-            .args([
-                "mutants",
-                "--in-place",
-                "--no-config",
-                "--profile",
-                "mutants",
-                "--baseline",
-                "skip",
-                "--colors",
-                "never",
-            ])
+            .args(["mutants", "--in-place", "--no-config", "--colors", "never"])
+            .args(["--profile", "mutants", "--baseline", "skip"])
             .args(["--package", shard.package])
             .args(["--shard", &format!("{}/{}", shard.number, shard.of), "--timeout", &timeout.to_string()])
             .args(["--jobserver-tasks", &self.threads.to_string()])
