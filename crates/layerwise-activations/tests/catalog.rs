@@ -1,12 +1,13 @@
 //! What each activation declares beside its formula, and the parameters that are refused.
 
 use layerwise_activations::*;
-use layerwise_core::Init;
+use layerwise_core::{Activation, Init};
 
 const INF: f64 = f64::INFINITY;
 
 /// Asymptotes by their limits, initialization by the literature: He where one side is cut off, LeCun for SELU's fixed point.
-fn check(activation: impl Into<Activations>, range: (f64, f64), kinks: &[f64], init: Init) {
+fn check<A: Activation + Default + Into<Activations>>(activation: A, range: (f64, f64), kinks: &[f64], init: Init) {
+    assert_eq!(A::default().range(), A::RANGE, "{activation:?}");
     let activation = activation.into();
     let layer = activation.boxed();
     assert_eq!((layer.range(), layer.init()), (Some(range), Some(init)), "{activation:?}");
