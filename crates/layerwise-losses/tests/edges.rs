@@ -1,4 +1,4 @@
-//! Gradients where a loss has a kink: the subgradient that its documentation promises.
+//! Losses at their edges: the gradient at a kink that the documentation promises, and more columns than a block has.
 
 use layerwise_core::{LossKernel, Targets};
 use layerwise_losses::*;
@@ -22,4 +22,18 @@ fn at_a_kink_the_gradient_has_the_smallest_norm() {
     // Smooth to the first order: on the edge both branches agree.
     check(Huber { delta: 0.5 }, [1.5, 1.5], values, 0.25, [0.5, -0.5]);
     check(Huber { delta: 0.5 }, [2.5, 2.25], values, 0.625 + 0.03125, [0.5, 0.25]);
+}
+
+#[test]
+fn many_predictions_are_those_of_the_columns_one_by_one() {
+    for loss in Losses::all() {
+        for k in [3, 10, 100] {
+            let y: Vec<f64> = (0..k * 700).map(|i| ((i * 37 % 101) as f64 - 50.0) / 10.0).collect();
+            let (mut all, mut each) = (y.clone(), y);
+            let predict = |y: &mut [f64], n: usize| LossKernel::<f64>::predict(&*loss.boxed(), MatMut::new(y, k, n));
+            predict(&mut all, 700);
+            each.chunks_mut(k).for_each(|column| predict(column, 1));
+            assert_eq!(all, each, "{loss:?}, {k} outputs");
+        }
+    }
 }
