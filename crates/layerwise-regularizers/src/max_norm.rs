@@ -76,8 +76,6 @@ impl<S: Scalar> RegularizerKernel<S> for MaxNorm {
         S::ZERO
     }
     fn project(&self, theta: MatMut<'_, S>, _rate: f64) {
-        if theta.rows() > 0 {
-            simd::run(Rows(theta, S::of(self.limit)));
-        }
+        simd::run(Rows(theta, S::of(self.limit)));
     }
 }

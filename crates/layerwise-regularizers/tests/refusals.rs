@@ -1,6 +1,8 @@
-//! Parameters that regularizers refuse, with which words, and defaults.
+//! Parameters that regularizers refuse, with which words, defaults, and blocks without numbers.
 
+use layerwise_core::RegularizerKernel;
 use layerwise_regularizers::*;
+use layerwise_tensor::{Mat, MatMut};
 
 fn check(regularizer: impl Into<Regularizers>, problem: &str) {
     let regularizer = regularizer.into();
@@ -45,4 +47,15 @@ fn defaults_are_mild() {
         MaxNorm { limit: 3.0 }.into(),
     ];
     assert_eq!(Regularizers::all(), all);
+}
+
+#[test]
+fn a_block_without_numbers_is_nothing() {
+    for regularizer in Regularizers::all() {
+        for (rows, cols) in [(0, 0), (0, 3), (3, 0)] {
+            let kernel: &dyn RegularizerKernel<f64> = &*regularizer.boxed();
+            assert_eq!(kernel.add(Mat::new(&[], rows, cols), &mut []), 0.0, "{regularizer:?}");
+            kernel.project(MatMut::new(&mut [], rows, cols), 0.1);
+        }
+    }
 }
