@@ -4,6 +4,18 @@ use std::collections::HashMap;
 
 use crate::Trouble;
 
+/// Whether a word without a value stands among the others, and the others.
+///
+/// Errors: it stands twice.
+pub fn flag(words: &[String], name: &str) -> Result<(bool, Vec<String>), Trouble> {
+    let rest: Vec<String> = words.iter().filter(|word| *word != name).cloned().collect();
+    match words.len() - rest.len() {
+        0 => Ok((false, rest)),
+        1 => Ok((true, rest)),
+        _ => Err(Trouble::Usage(format!("{name} should stand once, got it twice"))),
+    }
+}
+
 /// The values of the options, by name; `None` if help was asked for, which is then printed.
 ///
 /// Errors: an option that is not among `known`, stands twice or lacks its value.

@@ -32,29 +32,11 @@ pub use softplus::Softplus;
 pub use softsign::Softsign;
 pub use tanh::Tanh;
 
-use layerwise_core::{Activation, Layer, Pointwise};
+use layerwise_core::{GenericLayer, Layer, Pointwise};
 
-/// The catalog, and what needs each component's own type.
-macro_rules! activations {
-    ($($component:ident = $name:literal),+ $(,)?) => {
-        layerwise_core::catalog! {
-            /// An activation in a configuration: `"tanh"`, or `{ kind = "leaky-relu", slope = 0.2 }`.
-            pub enum Activations; Box<dyn Layer> = |a| Box::new(Pointwise(a));
-            $($component = $name),+
-        }
-
-        impl Activations {
-            /// Where the derivative jumps.
-            pub fn kinks(&self) -> &'static [f64] {
-                match self {
-                    $(Activations::$component(_) => $component::KINKS,)+
-                }
-            }
-        }
-    };
-}
-
-activations! {
+layerwise_core::catalog! {
+    /// An activation in a configuration: `"tanh"`, or `{ kind = "leaky-relu", slope = 0.2 }`.
+    pub enum Activations; Box<dyn Layer>, Box<dyn GenericLayer> = |a| Box::new(Pointwise(a));
     Identity = "identity",
     Sigmoid = "sigmoid",
     Tanh = "tanh",

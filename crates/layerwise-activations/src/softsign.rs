@@ -14,6 +14,8 @@ pub struct Softsign;
 impl Activation for Softsign {
     const NAME: &'static str = "softsign";
     const RANGE: (f64, f64) = (-1.0, 1.0);
+    // The second derivative jumps here.
+    const KINKS: &'static [f64] = &[0.0];
 
     #[inline(always)]
     fn value<S: Scalar>(&self, x: S) -> S {

@@ -11,7 +11,7 @@ use crate::shape::ShapeError;
 /// A scalar function applied to every unit.
 ///
 /// Write one by giving its formula once, over any [`Scalar`]; `value` and `slope` carry `#[inline(always)]` and choose with
-/// [`Scalar::select`] (an `if` keeps the loop from being vectorised):
+/// [`Scalar::select`] (an `if` keeps the loop from being vectorized):
 ///
 /// ```
 /// use layerwise_core::Activation;
@@ -39,7 +39,8 @@ pub trait Activation: Clone + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     /// Its own asymptotes (lower, upper), infinite where there is none: what saturation is measured against.
     const RANGE: (f64, f64);
-    /// Where the derivative jumps; checked *at* these points. The declared slope there is what `slope` returns.
+    /// Where the first or second derivative jumps; checked *at* these points. The slope there is the number of least magnitude
+    /// between the one-sided derivatives: the smallest subgradient of a convex kink, the smallest supergradient of a concave one.
     const KINKS: &'static [f64] = &[];
     /// The initialization that keeps the signal alive through this activation.
     const INIT: Init = Init::Glorot;
@@ -63,6 +64,9 @@ impl<A: Activation> Layer for Pointwise<A> {
         A::NAME
     }
     fn plan(&self, d_in: usize) -> Result<Plan, ShapeError> {
+        if d_in == 0 {
+            return Err(ShapeError::mismatch("", "input width", "at least 1", 0));
+        }
         Ok(Plan::new(d_in))
     }
     fn range(&self) -> Option<(f64, f64)> {
@@ -70,6 +74,9 @@ impl<A: Activation> Layer for Pointwise<A> {
     }
     fn init(&self) -> Option<Init> {
         Some(A::INIT)
+    }
+    fn kinks(&self) -> &[f64] {
+        A::KINKS
     }
 }
 

@@ -27,12 +27,13 @@ pub fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 
 /// Declares the catalog of a family.
 ///
-/// `catalog! { /// docs  pub enum Activations; Box<dyn Layer> = |a| Box::new(Pointwise(a)); Tanh, Sigmoid, … }` gives an enum with
+/// `catalog! { /// docs  pub enum Activations; Box<dyn Layer>, Box<dyn GenericLayer> = |a| Box::new(Pointwise(a));
+/// Tanh = "tanh", … }` gives an enum with
 /// one variant a component, read and written by serde as a name or a table with `kind`, with `boxed()` (the trait object),
-/// `all()` (each component with its default parameters, for the gradient check) and `NAMES`.
+/// `generic()` (the trait object with the number types of the gradient check), `all()` (each component with its default parameters, for the gradient check) and `NAMES`.
 #[macro_export]
 macro_rules! catalog {
-    ($(#[$meta:meta])* pub enum $family:ident; $object:ty = $box:expr; $($component:ident = $name:literal),+ $(,)?) => {
+    ($(#[$meta:meta])* pub enum $family:ident; $object:ty, $generic:ty = $box:expr; $($component:ident = $name:literal),+ $(,)?) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub enum $family {
@@ -79,6 +80,17 @@ macro_rules! catalog {
             pub fn name(&self) -> &'static str {
                 match self {
                     $($family::$component(_) => $name,)+
+                }
+            }
+
+            /// The component with every number type of the gradient check. Compiled only where it is called.
+            #[inline]
+            pub fn generic(&self) -> $generic {
+                match self {
+                    $($family::$component(c) => {
+                        let make: fn($component) -> $generic = $box;
+                        make(c.clone())
+                    })+
                 }
             }
 

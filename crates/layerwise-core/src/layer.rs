@@ -30,6 +30,12 @@ pub trait Layer:
     fn init(&self) -> Option<Init> {
         None
     }
+    /// Inputs at which its first or second derivative jumps. None else may be there: the gradient check looks for them.
+    ///
+    /// At a kink, ∂L/∂x is the number of least magnitude between the one-sided derivatives of y times ∂L/∂y.
+    fn kinks(&self) -> &[f64] {
+        &[]
+    }
 }
 
 /// What a layer computes.

@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod catalog;
+pub mod generic;
 pub mod init;
 pub mod layer;
 pub mod loss;
@@ -16,6 +17,7 @@ pub mod shape;
 pub mod transform;
 
 pub use activation::{Activation, Pointwise};
+pub use generic::{GenericLayer, GenericLoss, GenericNumber, GenericObjective, GenericRegularizer, Hyper};
 pub use init::Init;
 pub use layer::{Backward, Block, Forward, Layer, LayerKernel, Params, ParamsMut, Pass, Plan, Role};
 pub use loss::{Loss, LossKernel, Targets};

@@ -58,6 +58,15 @@ pub trait Loss:
     ///
     /// Errors: if this loss cannot take them.
     fn width(&self, targets: TargetKind) -> Result<usize, ShapeError>;
+    /// Whether its first or second derivative jumps somewhere. There, each ∂l/∂yᵢ is the number of least magnitude between the
+    /// one-sided derivatives.
+    fn has_kinks(&self) -> bool {
+        false
+    }
+    /// Whether l(y, t) is convex in y.
+    fn convex(&self) -> bool {
+        true
+    }
 }
 
 /// What a loss computes.

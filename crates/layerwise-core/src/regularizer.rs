@@ -16,6 +16,11 @@ pub trait Regularizer:
 {
     /// Its name in configurations and messages, in kebab case.
     fn name(&self) -> &'static str;
+    /// Whether the derivative of Ω jumps somewhere. There, each ∂Ω/∂θᵢ is the number of least magnitude between the one-sided
+    /// derivatives.
+    fn has_kinks(&self) -> bool {
+        false
+    }
 }
 
 /// What a regularizer computes on one block.

@@ -11,7 +11,7 @@ use crate::trial::{Rows, Trace};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hypothesis {
-    /// 1: optimisation is hard; the network underfits what it could represent.
+    /// 1: optimization is hard; the network underfits what it could represent.
     Optimization,
     /// 2: the function space is too rich for the data; the network overfits.
     Variance,

@@ -1,103 +1,27 @@
-//! The two oracles, and the numbers that go into them.
+//! The oracles: hyper-dual numbers in double-double, central differences in double-double, and running error bounds.
+//!
+//! A truth has 30 digits. What a kernel computes in f64 or f32 is compared with it, and may differ by what rounding can do to
+//! that kernel, which running error analysis bounds rigorously (Higham 2002, section 3.3).
 
-use layerwise_tensor::{Dual, Dual64, Key, Purpose, Rng};
+use layerwise_core::Hyper;
+use layerwise_tensor::{Bounded, DoubleDouble, Dual, Key, Purpose, Rng, Scalar, trace};
 
-use crate::report::{EPS, Place, Report, largest};
+use crate::case::short;
+use crate::report::{GATE, Log, SECOND, largest};
 
-/// Nodes and weights of Gauss–Legendre quadrature on \[−1, 1\] with five points.
-const NODES: [(f64, f64); 5] = [
-    (-0.906_179_845_938_664, 0.236_926_885_056_189_08),
-    (-0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
-    (0.0, 0.568_888_888_888_888_9),
-    (0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
-    (0.906_179_845_938_664, 0.236_926_885_056_189_08),
-];
+pub(crate) const EPS: f64 = f64::EPSILON;
 
-/// Half the length of the line, as powers of two. A kink or a pole nearby spoils a long line, rounding a short one; a number has
-/// to agree on one of them.
-const HALVES: [i32; 6] = [-6, -9, -12, -15, -18, -21];
+/// Half the distance of central differences: in double-double they are right to about 20 digits.
+pub(crate) const REACH: f64 = 1.0 / (1u64 << 35) as f64;
 
-/// Where the lines are centred: beside the point, which may lie on a kink itself because its numbers are round; and at two more
-/// places, should the shortest line of the first meet a kink.
-const CENTERS: [f64; 3] = [2.7e-4, -3.9e-4, 7.3e-4];
-
-/// f(c + h) − f(c − h) = ∫ f′(t) dt for each component of a function on a line; `line(t)` gives f(t) and f′(t).
-///
-/// Bound: 64 ε (max|f| + size (1 + max|f′|)): rounding of f, and of its argument of the given `size`.
-pub(crate) fn integral(
-    report: &mut Report,
-    law: &'static str,
-    at: &Place,
-    size: f64,
-    coordinate: impl Fn(usize) -> String,
-    mut line: impl FnMut(f64) -> (Vec<f64>, Vec<f64>),
-) {
-    // Per component: the line that fits best, as (ratio, expected change, change, bound).
-    let mut best: Vec<(f64, f64, f64, f64)> = Vec::new();
-    for (center, half) in CENTERS.into_iter().flat_map(|center| HALVES.map(|half| (center, half))) {
-        let h = 2f64.powi(half);
-        let ((upper, _), (lower, _)) = (line(center + h), line(center - h));
-        let mut area = vec![0.0; upper.len()];
-        let mut slope = 0.0f64;
-        for (node, weight) in NODES {
-            let (_, slopes) = line(center + h * node);
-            slope = slope.max(largest(&slopes));
-            for (area, s) in area.iter_mut().zip(&slopes) {
-                *area += h * weight * s;
-            }
-        }
-        let bound = 64.0 * EPS * (largest(&upper).max(largest(&lower)) + size * (1.0 + slope));
-        best.resize(area.len(), (f64::INFINITY, f64::NAN, f64::NAN, bound));
-        for (best, ((upper, lower), area)) in best.iter_mut().zip(upper.iter().zip(&lower).zip(area)) {
-            let change = upper - lower;
-            let ratio = (change - area).abs() / bound;
-            if ratio < best.0 || best.1.is_nan() {
-                *best = (ratio, change, area, bound);
-            }
-        }
-        if best.iter().all(|b| b.0 <= 1.0) {
-            break;
-        }
-    }
-    for (i, (_, change, area, bound)) in best.into_iter().enumerate() {
-        report.close(law, at, || coordinate(i), [change, area], bound);
-    }
+/// A stream for everything of a case that is not among its numbers.
+pub(crate) fn rng(seed: u64) -> Rng {
+    Key::new(seed, Purpose::Test).layer(7).rng()
 }
 
-/// Which numbers a case has.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Draw {
-    /// Normal, to four decimals: fit for a pocket calculator.
-    Short,
-    /// Normal with this standard deviation.
-    Scaled(f64),
-    /// Integers from −2 to 2: these meet kinks.
-    Integer,
-}
-
-impl Draw {
-    /// The kinds take turns, short numbers first.
-    pub(crate) fn of_case(case: usize) -> Draw {
-        [Draw::Short, Draw::Short, Draw::Scaled(10.0), Draw::Scaled(1e-3)][case % 4]
-    }
-
-    pub(crate) fn fill(self, n: usize, rng: &mut Rng) -> Vec<f64> {
-        let mut draw = || match self {
-            Draw::Short => (rng.normal() * 1e4).round() / 1e4,
-            Draw::Scaled(scale) => rng.normal() * scale,
-            Draw::Integer => rng.below(5) as f64 - 2.0,
-        };
-        (0..n).map(|_| draw()).collect()
-    }
-}
-
-pub(crate) fn rng(seed: u64, case: usize) -> Rng {
-    Key::new(seed, Purpose::Test).step(case as u64).rng()
-}
-
-/// A size from 1 to 5 that grows with the cases.
-pub(crate) fn size(case: usize, rng: &mut Rng) -> usize {
-    1 + rng.below(1 + (case / 2).min(4))
+/// Normal numbers of f32.
+pub(crate) fn normal(n: usize, rng: &mut Rng) -> Vec<f64> {
+    (0..n).map(|_| short(rng.normal())).collect()
 }
 
 /// Every coordinate while there are at most 64, else 8 random directions.
@@ -105,7 +29,7 @@ pub(crate) fn directions(n: usize, rng: &mut Rng) -> Vec<Vec<f64>> {
     if n <= 64 {
         (0..n).map(|i| (0..n).map(|k| f64::from(k == i)).collect()).collect()
     } else {
-        (0..8).map(|_| Draw::Scaled(1.0).fill(n, rng)).collect()
+        (0..8).map(|_| normal(n, rng)).collect()
     }
 }
 
@@ -113,44 +37,169 @@ pub(crate) fn directions(n: usize, rng: &mut Rng) -> Vec<Vec<f64>> {
 pub(crate) fn coordinate_of(direction: &[f64]) -> Option<usize> {
     let mut moving = direction.iter().enumerate().filter(|(_, d)| **d != 0.0);
     match (moving.next(), moving.next()) {
-        (Some((i, _)), None) => Some(i),
+        (Some((i, d)), None) if *d == 1.0 => Some(i),
         _ => None,
     }
 }
 
-/// p + ε v.
-pub(crate) fn lift(p: &[f64], v: &[f64]) -> Vec<Dual64> {
-    p.iter().zip(v).map(|(&p, &v)| Dual::new(p, v)).collect()
+/// The same numbers in another type, exactly.
+pub(crate) trait Lift: Scalar {
+    fn exact(x: f64) -> Self;
 }
 
-/// p + t v.
-pub(crate) fn moved(p: &[f64], t: f64, v: &[f64]) -> Vec<f64> {
-    p.iter().zip(v).map(|(p, v)| p + t * v).collect()
+macro_rules! lift {
+    ($($t:ty: |$x:ident| $make:expr;)*) => {$(
+        impl Lift for $t {
+            fn exact($x: f64) -> Self {
+                $make
+            }
+        }
+    )*};
+}
+lift! {
+    f32: |x| x as f32;
+    f64: |x| x;
+    DoubleDouble: |x| DoubleDouble::from(x);
+    Bounded<f32>: |x| Bounded::exact(x as f32);
+    Bounded<f64>: |x| Bounded::exact(x);
+}
+impl<T: layerwise_tensor::dual::Plane + Lift> Lift for Dual<T> {
+    fn exact(x: f64) -> Self {
+        Dual::new(T::exact(x), T::ZERO)
+    }
+}
+
+pub(crate) fn lift<S: Lift>(p: &[f64]) -> Vec<S> {
+    p.iter().map(|&p| S::exact(p)).collect()
+}
+
+/// p + ε v.
+pub(crate) fn dual<T: layerwise_tensor::dual::Plane + Lift>(p: &[f64], v: &[f64]) -> Vec<Dual<T>> {
+    p.iter().zip(v).map(|(&p, &v)| Dual::new(T::exact(p), T::exact(v))).collect()
+}
+
+/// p + ε₁ d + ε₂ v.
+pub(crate) fn hyper(p: &[f64], d: &[f64], v: &[f64]) -> Vec<Hyper> {
+    let dd = DoubleDouble::from;
+    let lift =
+        |((&p, &d), &v): ((&f64, &f64), &f64)| Dual::new(Dual::new(dd(p), dd(v)), Dual::new(dd(d), DoubleDouble::ZERO));
+    p.iter().zip(d).zip(v).map(lift).collect()
+}
+
+/// p + t d, exactly for a coordinate.
+pub(crate) fn moved(p: &[f64], t: f64, d: &[f64]) -> Vec<DoubleDouble> {
+    let dd = DoubleDouble::from;
+    p.iter().zip(d).map(|(&p, &d)| dd(p) + dd(t) * dd(d)).collect()
 }
 
 /// (values, ε parts).
-pub(crate) fn parts(duals: &[Dual64]) -> (Vec<f64>, Vec<f64>) {
-    duals.iter().map(|d| (d.re, d.eps)).unzip()
+pub(crate) fn parts<T: Scalar>(duals: &[Dual<T>]) -> (Vec<f64>, Vec<f64>) {
+    duals.iter().map(|d| (d.re.value(), d.eps.value())).unzip()
 }
 
-/// The derivatives just before and just after 0, and whether they differ by a jump: a difference that does not shrink.
+/// (Σ aᵢ bᵢ, Σ |aᵢ bᵢ|), the sum in double-double.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> (f64, f64) {
+    let (mut sum, mut size) = (DoubleDouble::ZERO, 0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        sum += DoubleDouble::from(a) * DoubleDouble::from(b);
+        size += (a * b).abs();
+    }
+    (sum.value(), size)
+}
+
+/// Σ uᵢ yᵢ for exact u.
+pub(crate) fn weighed<S: Lift>(u: &[f64], y: &[S]) -> S {
+    u.iter().zip(y).fold(S::ZERO, |sum, (&u, &y)| sum + S::exact(u) * y)
+}
+
+/// Error bounds of numbers that stand in `Bounded` form.
+pub(crate) fn errors<T: Scalar>(numbers: &[Bounded<T>]) -> Vec<f64> {
+    numbers.iter().map(|x| x.error).collect()
+}
+
+/// Error bounds of the ε parts.
+pub(crate) fn slope_errors<T: Scalar>(numbers: &[Dual<Bounded<T>>]) -> Vec<f64> {
+    numbers.iter().map(|x| x.eps.error).collect()
+}
+
+/// First derivatives against the truth: each within its bound, and within 256 ulp of the largest. A case in which rounding alone
+/// may lose that much, because terms cancel, is judged by the bounds.
+pub(crate) fn first(log: &mut Log, name: &dyn Fn(usize) -> String, truth: &[f64], got: &[f64], bounds: &[f64]) {
+    let gate = GATE * EPS * largest(truth);
+    let conditioned = bounds.iter().all(|bound| *bound <= gate);
+    for (i, ((&e, &g), bound)) in truth.iter().zip(got).zip(bounds).enumerate() {
+        log.bounded(|| name(i), [e, g], bound + EPS * e.abs());
+        if conditioned && e != g {
+            let of_gate = log.close(|| name(i), [e, g], gate);
+            log.ulp = log.ulp.max(GATE * of_gate);
+        }
+    }
+}
+
+/// Second derivatives likewise, and within 1e-12 of the largest.
+pub(crate) fn second(log: &mut Log, name: &dyn Fn(usize) -> String, truth: &[f64], got: &[f64], bounds: &[f64]) {
+    let gate = SECOND * largest(truth);
+    let conditioned = bounds.iter().all(|bound| *bound <= gate);
+    for (i, ((&e, &g), bound)) in truth.iter().zip(got).zip(bounds).enumerate() {
+        log.bounded(|| name(i), [e, g], bound + EPS * e.abs());
+        if conditioned {
+            let of_gate = log.close(|| name(i), [e, g], gate);
+            log.second = Some(log.second.unwrap_or(0.0).max(SECOND * of_gate));
+        }
+    }
+}
+
+/// Numbers of single precision or of a fast kernel: each within its bound.
+pub(crate) fn within(log: &mut Log, name: &dyn Fn(usize) -> String, truth: &[f64], got: &[f64], bounds: &[f64]) {
+    for (i, ((&e, &g), bound)) in truth.iter().zip(got).zip(bounds).enumerate() {
+        log.bounded(|| name(i), [e, g], bound + EPS * e.abs());
+    }
+}
+
+/// What rounding does in double-double, as a share of what it does in f64, with some to spare (elementary functions are right to
+/// 28 digits).
+const DOUBLED: f64 = 1.0 / (1u64 << 44) as f64;
+
+/// Error of a central difference in double-double of a number that has this error bound in f64.
+pub(crate) fn differenced(noise: f64) -> f64 {
+    // Close to the smallest normal number the second half of a double-double has no digits left.
+    (DOUBLED * noise + f64::MIN_POSITIVE) / REACH
+}
+
+/// A truth and a central difference: they agree to an ulp of the largest. `noise`: the error bound in f64 of what was differenced.
+pub(crate) fn agree(log: &mut Log, name: &dyn Fn(usize) -> String, truth: &[f64], other: &[f64], noise: f64) {
+    let bound = 2.0 * EPS * largest(truth) + differenced(noise);
+    for (i, (&e, &g)) in truth.iter().zip(other).enumerate() {
+        log.close(|| name(i), [e, g], bound);
+    }
+}
+
+/// Whether f decides alike at every one of these points, and nowhere by less than what rounding may do: no branch in reach.
+pub(crate) fn decided<S>(points: impl IntoIterator<Item = S>, mut f: impl FnMut(S)) -> bool {
+    let mut first: Option<Vec<_>> = None;
+    for point in points {
+        let ((), comparisons) = trace::traced(|| f(point));
+        if comparisons.iter().any(|c| c.margin.is_nan() || c.margin <= 2.0 * c.error) {
+            return false;
+        }
+        let orderings: Vec<_> = comparisons.iter().map(|c| c.ordering).collect();
+        if *first.get_or_insert_with(|| orderings.clone()) != orderings {
+            return false;
+        }
+    }
+    true
+}
+
+/// The derivatives just before and just after 0, of a function given by its derivative; and whether they differ by a jump: a
+/// difference that does not shrink with the distance.
 pub(crate) fn one_sided(derivative: impl Fn(f64) -> f64) -> ([f64; 2], bool) {
     let sides = |h: f64| [derivative(-h), derivative(h)];
-    let (near, far) = (sides(2f64.powi(-24)), sides(2f64.powi(-12)));
+    let (near, far) = (sides(2f64.powi(-40)), sides(2f64.powi(-20)));
     let jump = |sides: [f64; 2]| (sides[1] - sides[0]).abs();
-    (near, jump(near) > 0.5 * jump(far))
+    (near, jump(near) > 0.5 * jump(far) && jump(near) > 1e-9 * (near[0].abs() + near[1].abs()))
 }
 
-/// (Σ aᵢ bᵢ, Σ |aᵢ bᵢ|).
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> (f64, f64) {
-    a.iter().zip(b).fold((0.0, 0.0), |(sum, size), (a, b)| (sum + a * b, size + (a * b).abs()))
-}
-
-/// As many numbers as a person reads.
-pub(crate) fn show(name: &str, numbers: &[f64]) -> String {
-    match numbers.len() {
-        0 => String::new(),
-        1..=32 => format!("{name} = {numbers:?}  "),
-        n => format!("{name} = {:?} and {} more  ", &numbers[..8], n - 8),
-    }
+/// The number of least magnitude between two one-sided derivatives: the rule at kinks.
+pub(crate) fn least_between(sides: [f64; 2]) -> f64 {
+    0.0f64.clamp(sides[0].min(sides[1]), sides[0].max(sides[1]))
 }

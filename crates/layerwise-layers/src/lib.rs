@@ -11,12 +11,12 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use skip::Skip;
 
-use layerwise_core::{Layer, catalog};
+use layerwise_core::{GenericLayer, Layer, catalog};
 
 catalog! {
     /// Every layer of this crate, as it stands in a configuration.
     pub enum Layers;
-    Box<dyn Layer> = |layer| Box::new(layer);
+    Box<dyn Layer>, Box<dyn GenericLayer> = |layer| Box::new(layer);
     Dense = "dense",
     Dropout = "dropout",
     Skip = "skip",

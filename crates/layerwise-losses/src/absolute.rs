@@ -15,6 +15,9 @@ use crate::pointwise;
 pub struct Absolute;
 
 impl Loss for Absolute {
+    fn has_kinks(&self) -> bool {
+        true
+    }
     fn name(&self) -> &'static str {
         "absolute"
     }

@@ -23,9 +23,9 @@ impl Loss for BernoulliCrossEntropy {
     }
     fn width(&self, targets: TargetKind) -> Result<usize, ShapeError> {
         match targets {
-            TargetKind::Values(k) => Ok(k),
+            TargetKind::Values(k @ 1..) => Ok(k),
             TargetKind::Classes(2) => Ok(1),
-            other => Err(ShapeError::mismatch(Loss::name(self), "targets", "values in [0, 1] or 2 classes", other)),
+            other => Err(pointwise::refused(Loss::name(self), "values in [0, 1] or 2 classes", other)),
         }
     }
 }

@@ -9,19 +9,24 @@ use layerwise_tensor::simd::{self, Kernel};
 use layerwise_tensor::{Mat, MatMut, Scalar};
 use serde::{Deserialize, Serialize};
 
+use crate::pointwise::refused;
+
 /// Multiclass hinge loss; predicts the scores as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hinge;
 
 impl Loss for Hinge {
+    fn has_kinks(&self) -> bool {
+        true
+    }
     fn name(&self) -> &'static str {
         "hinge"
     }
     fn width(&self, targets: TargetKind) -> Result<usize, ShapeError> {
         match targets {
-            TargetKind::Classes(k) => Ok(k),
-            other => Err(ShapeError::mismatch(Loss::name(self), "targets", "classes", other)),
+            TargetKind::Classes(k @ 1..) => Ok(k),
+            other => Err(refused(Loss::name(self), "classes", other)),
         }
     }
 }

@@ -35,6 +35,9 @@ impl Huber {
 }
 
 impl Loss for Huber {
+    fn has_kinks(&self) -> bool {
+        true
+    }
     fn name(&self) -> &'static str {
         "huber"
     }

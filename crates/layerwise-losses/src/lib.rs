@@ -19,11 +19,11 @@ pub use huber::Huber;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use squared::Squared;
 
-use layerwise_core::Loss;
+use layerwise_core::{GenericLoss, Loss};
 
 layerwise_core::catalog! {
     /// A loss in a configuration: `"squared"`, or `{ kind = "huber", delta = 2.0 }`.
-    pub enum Losses; Box<dyn Loss> = |l| Box::new(l);
+    pub enum Losses; Box<dyn Loss>, Box<dyn GenericLoss> = |l| Box::new(l);
     SoftmaxCrossEntropy = "softmax-cross-entropy",
     BernoulliCrossEntropy = "bernoulli-cross-entropy",
     Squared = "squared",

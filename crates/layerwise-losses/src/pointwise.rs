@@ -69,10 +69,16 @@ pub fn eval<S: Scalar>(
     }
 }
 
+/// Targets of the wrong kind, or none at all.
+pub fn refused(name: &str, expected: &str, got: TargetKind) -> ShapeError {
+    let nothing = matches!(got, TargetKind::Classes(0) | TargetKind::Values(0));
+    ShapeError::mismatch(name, "targets", if nothing { "at least 1" } else { expected }, got)
+}
+
 /// One output for each value.
 pub fn width(name: &str, targets: TargetKind) -> Result<usize, ShapeError> {
     match targets {
-        TargetKind::Values(k) => Ok(k),
-        other => Err(ShapeError::mismatch(name, "targets", "values", other)),
+        TargetKind::Values(k @ 1..) => Ok(k),
+        other => Err(refused(name, "values", other)),
     }
 }

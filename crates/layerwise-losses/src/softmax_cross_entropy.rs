@@ -10,6 +10,8 @@ use layerwise_tensor::simd::{self, Kernel};
 use layerwise_tensor::{Mat, MatMut, Scalar};
 use serde::{Deserialize, Serialize};
 
+use crate::pointwise::refused;
+
 /// Cross-entropy of a class, from logits; predicts the probabilities of the classes.
 ///
 /// The weight of its class multiplies each sample's loss, and the caller divides by the number of samples; PyTorch's mean divides
@@ -47,9 +49,9 @@ impl Loss for SoftmaxCrossEntropy {
     fn width(&self, targets: TargetKind) -> Result<usize, ShapeError> {
         let weights = self.class_weights.len();
         match targets {
-            TargetKind::Classes(k) if weights == 0 || weights == k => Ok(k),
-            TargetKind::Classes(k) => Err(ShapeError::mismatch(Loss::name(self), "class weights", k, weights)),
-            other => Err(ShapeError::mismatch(Loss::name(self), "targets", "classes", other)),
+            TargetKind::Classes(k @ 1..) if weights == 0 || weights == k => Ok(k),
+            TargetKind::Classes(k @ 1..) => Err(ShapeError::mismatch(Loss::name(self), "class weights", k, weights)),
+            other => Err(refused(Loss::name(self), "classes", other)),
         }
     }
 }
@@ -69,7 +71,7 @@ fn exponentials<S: Scalar>(y: &mut [S], k: usize) -> [usize; COLUMNS] {
     let mut peaks = [0; COLUMNS];
     for (column, peak) in y.chunks_exact_mut(k).zip(&mut peaks) {
         let (mut a, mut m) = (0, column[0]);
-        for (i, y) in column.iter().enumerate() {
+        for (i, y) in column.iter().enumerate().skip(1) {
             a = std::hint::select_unpredictable(*y > m, i, a);
             m = S::select(*y > m, *y, m);
         }

@@ -27,8 +27,13 @@ impl Builder {
     }
 
     /// Appends a layer that is already boxed.
-    pub fn boxed(mut self, layer: Box<dyn Layer>) -> Builder {
-        self.layers.push(layer.into());
+    pub fn boxed(self, layer: Box<dyn Layer>) -> Builder {
+        self.shared(layer.into())
+    }
+
+    /// Appends a layer that others hold too.
+    pub fn shared(mut self, layer: Arc<dyn Layer>) -> Builder {
+        self.layers.push(layer);
         self
     }
 

@@ -1,13 +1,11 @@
-//! Every link against the formula of its paper (`paper/mod.rs`), on random gradients of many scales, in f64 and f32.
-
-mod paper;
+//! Every link against the formula of its paper (`layerwise_gradcheck::papers`), on random gradients of many scales, in f64 and f32.
 
 use layerwise_core::{Link, Real};
+use layerwise_gradcheck::papers::{self, Seen, Want};
 use layerwise_optimizers::{
     AddMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, Optimizer, ScaleByAdagrad, ScaleByAdam,
     ScaleByRate, ScaleByRms, Scheduled, Schedules,
 };
-use paper::{Seen, Want};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -61,7 +59,7 @@ fn check_in<S: Real>(case: &Case, link: impl Link + 'static, want: &impl Fn(&See
         let before: Vec<f64> = theta.iter().map(|x| x.value()).collect();
         let mut update = own(&case.grads[t - 1]);
         optimizer.step(&mut theta, &mut update, &weights, 1.0, &mut state);
-        let want = want(&Seen { grads: &case.grads[..t], theta: &before, weights: &case.weights });
+        let want = want(&Seen { grads: &case.grads[..t], theta: &before, weights: &case.weights, rate_factor: 1.0 });
         assert_eq!(want.len(), update.len());
         for (i, (got, Want { value, largest })) in update.iter().zip(want).enumerate() {
             let error = (got.value() - value).abs();
@@ -74,56 +72,56 @@ fn check_in<S: Real>(case: &Case, link: impl Link + 'static, want: &impl Fn(&See
 proptest! {
     #[test]
     fn momentum_is_polyaks(case in case(), momentum in share()) {
-        check(&case, AddMomentum { momentum, nesterov: false }, |seen| paper::heavy_ball(momentum, seen));
+        check(&case, AddMomentum { momentum, nesterov: false }, |seen| papers::heavy_ball(momentum, seen));
     }
 
     #[test]
     fn nesterovs_momentum_is_sutskevers(case in case(), momentum in share()) {
-        check(&case, AddMomentum { momentum, nesterov: true }, |seen| paper::nesterov(momentum, seen));
+        check(&case, AddMomentum { momentum, nesterov: true }, |seen| papers::nesterov(momentum, seen));
     }
 
     #[test]
     fn adam_is_kingmas(case in case(), beta1 in share(), beta2 in share(), epsilon in positive(-12..=3)) {
-        check(&case, ScaleByAdam { beta1, beta2, epsilon }, |seen| paper::adam(beta1, beta2, epsilon, seen));
+        check(&case, ScaleByAdam { beta1, beta2, epsilon }, |seen| papers::adam(beta1, beta2, epsilon, seen));
     }
 
     #[test]
     fn rmsprop_is_tielemans(case in case(), decay in share(), epsilon in positive(-12..=3)) {
-        check(&case, ScaleByRms { decay, epsilon }, |seen| paper::rms(decay, epsilon, seen));
+        check(&case, ScaleByRms { decay, epsilon }, |seen| papers::rms(decay, epsilon, seen));
     }
 
     #[test]
     fn adagrad_is_duchis(case in case(), epsilon in positive(-12..=3)) {
-        check(&case, ScaleByAdagrad { epsilon }, |seen| paper::adagrad(epsilon, seen));
+        check(&case, ScaleByAdagrad { epsilon }, |seen| papers::adagrad(epsilon, seen));
     }
 
     #[test]
     fn decay_is_loshchilovs(case in case(), strength in positive(-4..=2), weights_only: bool) {
         let on = if weights_only { DecayOn::WeightsOnly } else { DecayOn::Everything };
-        check(&case, DecayWeights { strength, on }, |seen| paper::decay_weights(strength, weights_only, seen));
+        check(&case, DecayWeights { strength, on }, |seen| papers::decay_weights(strength, weights_only, seen));
     }
 
     #[test]
     fn the_clip_by_norm_is_pascanus(case in case(), limit in positive(-6..=7)) {
-        check(&case, ClipByGlobalNorm { limit }, |seen| paper::clip_by_global_norm(limit, seen));
+        check(&case, ClipByGlobalNorm { limit }, |seen| papers::clip_by_global_norm(limit, seen));
     }
 
     #[test]
     fn the_clip_by_value_is_mikolovs(case in case(), limit in positive(-6..=7)) {
-        check(&case, ClipByValue { limit }, |seen| paper::clip_by_value(limit, seen));
+        check(&case, ClipByValue { limit }, |seen| papers::clip_by_value(limit, seen));
     }
 
     #[test]
     fn rates_follow_their_schedules(
         case in case(), rate in positive(-4..=1), count in 1..4usize, ramp in 1..4usize, share in 1e-3..1.0,
     ) {
-        use paper::schedule::{cosine, exponential, inverse_time, step, warm_up};
+        use papers::schedule::{cosine, exponential, inverse_time, step, warm_up};
         let steps = count as u64;
         let rated = |schedule, factor: &dyn Fn(usize) -> f64| {
             let schedule = Scheduled { rate, schedule };
-            check(&case, ScaleByRate { schedule }, |seen| paper::scale(|t| rate * factor(t), seen));
+            check(&case, ScaleByRate { schedule }, |seen| papers::scale(|t| rate * factor(t), seen));
         };
-        check(&case, ScaleByRate { schedule: rate }, |seen| paper::scale(|_| rate, seen));
+        check(&case, ScaleByRate { schedule: rate }, |seen| papers::scale(|_| rate, seen));
         rated(Schedules::Constant, &|_| 1.0);
         rated(Schedules::Step { every: steps, factor: share }, &|t| step(count, share, t));
         rated(Schedules::InverseTime { decay: share }, &|t| inverse_time(share, t));

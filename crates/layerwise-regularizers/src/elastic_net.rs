@@ -31,6 +31,9 @@ impl ElasticNet {
 }
 
 impl Regularizer for ElasticNet {
+    fn has_kinks(&self) -> bool {
+        true
+    }
     fn name(&self) -> &'static str {
         "elastic-net"
     }

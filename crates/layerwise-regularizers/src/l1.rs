@@ -28,6 +28,9 @@ impl L1 {
 }
 
 impl Regularizer for L1 {
+    fn has_kinks(&self) -> bool {
+        true
+    }
     fn name(&self) -> &'static str {
         "l1"
     }

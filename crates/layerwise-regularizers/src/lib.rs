@@ -16,11 +16,11 @@ pub use l2::L2;
 pub use max_norm::MaxNorm;
 pub use proximal_l1::ProximalL1;
 
-use layerwise_core::Regularizer;
+use layerwise_core::{GenericRegularizer, Regularizer};
 
 layerwise_core::catalog! {
     /// A regularizer in a configuration: `"l2"`, or `{ kind = "l2", strength = 0.01 }`.
-    pub enum Regularizers; Box<dyn Regularizer> = |r| Box::new(r);
+    pub enum Regularizers; Box<dyn Regularizer>, Box<dyn GenericRegularizer> = |r| Box::new(r);
     L2 = "l2",
     L1 = "l1",
     ProximalL1 = "proximal-l1",

@@ -1,4 +1,4 @@
-//! Loops over slices, vectorised by run-time dispatch and split over the current team. The closures must be `#[inline]`-sized
+//! Loops over slices, vectorized by run-time dispatch and split over the current team. The closures must be `#[inline]`-sized
 //! and branch-free ([`Scalar::select`]).
 
 use crate::gemm::Write;

@@ -1,5 +1,5 @@
 //! Tensor operations of `layerwise`: the scalar types (f32, f64 and dual numbers), windows onto flat memory, the one matrix
-//! product, vectorised loops picked at run time, keyed random streams and a team of threads.
+//! product, vectorized loops picked at run time, keyed random streams and a team of threads.
 //!
 //! Two more scalar types judge the others: [`DoubleDouble`] knows the result to 100 bits, and [`Bounded`] carries a rigorous
 //! bound on the rounding error of f32 or f64; [`trace`] records their comparisons.

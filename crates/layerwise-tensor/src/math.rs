@@ -1,4 +1,4 @@
-//! Elementary functions of f32 and f64 as branch-free polynomials, so that the compiler vectorises every loop over them and
+//! Elementary functions of f32 and f64 as branch-free polynomials, so that the compiler vectorizes every loop over them and
 //! the bits are the same on every processor (multiply and add are never fused).
 //!
 //! Accuracy, measured by the tests beside this file against 60-digit references: at most 2 ulp over the whole range, except

@@ -47,7 +47,7 @@ pub(crate) use assign;
 /// A number the library computes in: `f32`, `f64`, `Dual32` or `Dual64`; and those that judge them, `DoubleDouble` and
 /// `Bounded`.
 ///
-/// Every method of the former is branch-free and inlined, so that loops over it vectorise; choose between two computed values
+/// Every method of the former is branch-free and inlined, so that loops over it vectorize; choose between two computed values
 /// with [`Scalar::select`], never with `if`. There is no fused multiply-add: in return every elementwise result has the same
 /// bits at every dispatch level.
 pub trait Scalar:

@@ -12,6 +12,8 @@ pub struct Seen<'a> {
     pub theta: &'a [f64],
     /// 1 on weights, 0 on biases.
     pub weights: &'a [f64],
+    /// Factor on the learning rate that the trainer controls.
+    pub rate_factor: f64,
 }
 
 /// One number of an update.
@@ -116,9 +118,9 @@ pub fn clip_by_value(limit: f64, seen: &Seen) -> Vec<Want> {
     seen.now().iter().map(|&g| term(clip(g))).collect()
 }
 
-/// A factor f(t) of the step, t from 1, times the gradient.
+/// A factor f(t) of the step, t from 1, times the gradient, and times the factor on the rate.
 pub fn scale(factor: impl Fn(usize) -> f64, seen: &Seen) -> Vec<Want> {
-    seen.now().iter().map(|&g| term(g).times(factor(seen.grads.len()))).collect()
+    seen.now().iter().map(|&g| term(g).times(seen.rate_factor * factor(seen.grads.len()))).collect()
 }
 
 /// Factors on the rate at step t from 1.
