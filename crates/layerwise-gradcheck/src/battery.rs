@@ -127,8 +127,6 @@ fn tried<T: Family>(subject: &T, settings: &Gradcheck, cases: usize, whole: bool
         cases: cases as u32,
         failure_persistence: None,
         max_shrink_iters: if shrink { 20_000 } else { 0 },
-        // A case of a large network takes long.
-        max_shrink_time: 10_000,
         ..Config::default()
     };
     let mut seed = [0; 32];

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use layerwise_tensor::{Key, Purpose, Rng};
 use proptest::strategy::{NewTree, Strategy, ValueTree};
@@ -194,7 +195,7 @@ impl<'a, T: Space + ?Sized> Strategy for Cases<'a, T> {
             self.next.set(index + 1);
             if let Some((case, thrown)) = draw(self.space, self.seed, index) {
                 self.thrown.set(self.thrown.get() + thrown);
-                return Ok(Shrink { space: self.space, best: case.clone(), tried: case, candidates: None });
+                return Ok(Shrink { space: self.space, best: case.clone(), tried: case, candidates: None, end: None });
             }
         }
         Err("no sizes fit".into())
@@ -207,7 +208,12 @@ pub(crate) struct Shrink<'a, T: ?Sized> {
     best: Case,
     tried: Case,
     candidates: Option<std::vec::IntoIter<Case>>,
+    /// When it has taken long enough: a case of a large network takes its time.
+    end: Option<Instant>,
 }
+
+/// How long a failure is shrunk.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<T: ?Sized> fmt::Debug for Shrink<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,18 +231,21 @@ impl<T: Space + ?Sized> ValueTree for Shrink<'_, T> {
     /// The case last tried failed: it is the best, and simpler ones are tried.
     fn simplify(&mut self) -> bool {
         self.best = self.tried.clone();
-        self.candidates = Some(simpler(self.space, &self.best).into_iter());
+        let end = *self.end.get_or_insert_with(|| Instant::now() + PATIENCE);
+        let candidates = if Instant::now() < end { simpler(self.space, &self.best) } else { Vec::new() };
+        self.candidates = Some(candidates.into_iter());
         self.complicate()
     }
 
     /// The case last tried passed: the next candidate.
     fn complicate(&mut self) -> bool {
+        let late = self.end.is_some_and(|end| Instant::now() >= end);
         match self.candidates.as_mut().and_then(Iterator::next) {
-            Some(case) => {
+            Some(case) if !late => {
                 self.tried = case;
                 true
             }
-            None => {
+            _ => {
                 self.tried = self.best.clone();
                 false
             }

@@ -329,7 +329,7 @@ mod tests {
         all::<f32>();
         all::<f64>();
         assert_eq!((f32::UNIT, f32::NORMAL, f32::TINY), (2f64.powi(-24), 2f64.powi(-126), 2f64.powi(-147)));
-        assert_eq!((f64::UNIT, f64::NORMAL, f64::TINY), (2f64.powi(-53), 2f64.powi(-1022), 2f64.powi(-1072)));
+        assert_eq!((f64::UNIT, f64::NORMAL, f64::TINY), (2f64.powi(-53), 2f64.powi(-1022), f64::from_bits(4)));
     }
 
     #[test]
