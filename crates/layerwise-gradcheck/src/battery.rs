@@ -157,6 +157,10 @@ fn tried<T: Family>(subject: &T, settings: &Gradcheck, cases: usize, whole: bool
         Err(TestError::Fail(_, case)) => {
             if let Some(check) = each.iter().find(|check| Some(check.name) == failed.get()) {
                 fail_at(&mut report, subject, check, &case);
+                if report.failure.is_none() {
+                    let coordinate = "a case that failed once fails again: failures".to_owned();
+                    report.fail(check.name, check.law, Wrong { coordinate, expected: 1.0, got: 0.0, bound: 0.0 });
+                }
             }
         }
         // No sizes fit: the account below says so.

@@ -106,6 +106,8 @@ pub struct Gradcheck {
     pub counterexamples: bool,
     /// What is run.
     pub scope: Scope,
+    /// Input widths that a layer takes, if it is particular about them; none: 1 to 5.
+    pub widths: Vec<usize>,
     /// One case, as a failure printed it, instead of all.
     pub replay: Option<String>,
     /// Name in reports, instead of the component's own.
@@ -129,6 +131,7 @@ impl Default for Gradcheck {
             saboteurs: true,
             counterexamples: false,
             scope: Scope::Whole,
+            widths: Vec::new(),
             replay: None,
             name: None,
         }
@@ -156,6 +159,11 @@ impl Gradcheck {
         Gradcheck { replay: Some(case.into()), ..self }
     }
 
+    /// For a layer that takes only these input widths.
+    pub fn widths(self, widths: impl Into<Vec<usize>>) -> Self {
+        Gradcheck { widths: widths.into(), ..self }
+    }
+
     /// Under another name in reports.
     pub fn name(self, name: impl Into<String>) -> Self {
         Gradcheck { name: Some(name.into()), ..self }
@@ -172,8 +180,9 @@ impl Gradcheck {
 
     /// Checks a layer; an activation is one.
     pub fn layer(&self, layer: &dyn GenericLayer) -> Report {
-        let name = self.named(layer.name());
-        battery::run(&layer::Subject { layer, name, levels: self.scope == Scope::InstructionSets, fault: None }, self)
+        let (name, widths) = (self.named(layer.name()), self.widths.clone());
+        let subject = layer::Subject { layer, name, widths, levels: self.scope == Scope::InstructionSets, fault: None };
+        battery::run(&subject, self)
     }
 
     /// Checks a loss.

@@ -19,6 +19,8 @@ use bench::{Bench, Memory};
 pub(crate) struct Subject<'a> {
     pub layer: &'a dyn GenericLayer,
     pub name: String,
+    /// Input widths to try; none: 1 to 5.
+    pub widths: Vec<usize>,
     /// Whether the instruction set may be switched for the whole process.
     pub levels: bool,
     pub fault: Option<Fault>,
@@ -45,17 +47,22 @@ impl Subject<'_> {
         self.layer.range().map(drop).ok_or("not one function of every unit")
     }
 
+    /// A width that the layer takes.
+    fn width(&self) -> usize {
+        self.widths.first().copied().unwrap_or(4)
+    }
+
     fn has_parameters(&self) -> Result<(), &'static str> {
-        let plan = self.plan(4);
+        let plan = self.plan(self.width());
         plan.is_some_and(|p| !p.blocks.is_empty()).then_some(()).ok_or("no parameters")
     }
 
     fn has_cache(&self) -> Result<(), &'static str> {
-        self.plan(4).is_some_and(|p| p.cache > 0).then_some(()).ok_or("no scratch between the passes")
+        self.plan(self.width()).is_some_and(|p| p.cache > 0).then_some(()).ok_or("no scratch between the passes")
     }
 
     fn has_skip(&self) -> Result<(), &'static str> {
-        self.plan(4).is_some_and(|p| p.skip.is_some()).then_some(()).ok_or("no second input")
+        self.plan(self.width()).is_some_and(|p| p.skip.is_some()).then_some(()).ok_or("no second input")
     }
 
     fn has_kinks(&self) -> Result<(), &'static str> {
@@ -66,11 +73,12 @@ impl Subject<'_> {
 impl Space for Subject<'_> {
     fn sizes(&self, index: usize, rng: &mut Rng) -> Vec<usize> {
         let size = |rng: &mut Rng| 1 + rng.below(1 + (index / 4).min(4));
-        vec![size(rng), size(rng), index % 2]
+        let d_in = if self.widths.is_empty() { size(rng) } else { self.widths[rng.below(self.widths.len())] };
+        vec![d_in, size(rng), index % 2]
     }
 
     fn least(&self) -> Vec<usize> {
-        vec![1, 1, 0]
+        vec![self.widths.iter().copied().min().unwrap_or(1), 1, 0]
     }
 
     fn fields(&self, sizes: &[usize]) -> Option<Vec<Field>> {

@@ -48,7 +48,7 @@ fn zero_width(s: &Subject<'_>, log: &mut Log) {
 }
 
 fn empty_batch(s: &Subject<'_>, log: &mut Log) {
-    for d_in in 1..5 {
+    for d_in in (1..5).chain([s.width()]) {
         let Some(case) = at(s, &[d_in, 0, 1], Style::Short, 1) else { continue };
         let b = Bench::new(s, &case);
         log.same_bits("∂L/∂θ", &vec![0.0; b.n_theta], &b.base().grad);
@@ -56,7 +56,7 @@ fn empty_batch(s: &Subject<'_>, log: &mut Log) {
 }
 
 fn plan(s: &Subject<'_>, log: &mut Log) {
-    for d_in in 1..9 {
+    for d_in in (1..9).chain([s.width()]) {
         let (once, again) = (s.layer.plan(d_in), s.layer.plan(d_in));
         log.holds(|| format!("the plan for width {d_in} is the same again"), once == again);
         let Ok(plan) = once else { continue };
@@ -71,7 +71,7 @@ fn plan(s: &Subject<'_>, log: &mut Log) {
 }
 
 fn initialization(s: &Subject<'_>, log: &mut Log) {
-    for block in s.plan(5).map(|plan| plan.blocks).unwrap_or_default() {
+    for block in s.plan(s.width()).map(|plan| plan.blocks).unwrap_or_default() {
         log.holds(|| format!("{}: {:?} is usable", block.name, block.init), block.init.check().is_ok());
         let mut numbers = vec![f64::NAN; block.rows * block.cols];
         let mut rng = Key::new(1, Purpose::Init).rng();
@@ -105,7 +105,7 @@ fn asymptotes(s: &Subject<'_>, log: &mut Log) {
 
 /// Every input the same x, in a small case.
 fn constant<S: GenericNumber + Lift>(s: &Subject<'_>, x: f64, trains: usize) -> Option<Trace<S>> {
-    let case = at(s, &[3, 2, trains], Style::Short, 5)?;
+    let case = at(s, &[s.width(), 2, trains], Style::Short, 5)?;
     let b = Bench::new(s, &case);
     let n = b.n_theta;
     let point: Vec<f64> = (0..b.point.len()).map(|i| if i < n { b.point[i] } else { x }).collect();
@@ -177,7 +177,7 @@ fn meets(b: &Bench<'_>, log: &mut Log) {
 }
 
 fn thresholds(s: &Subject<'_>, log: &mut Log) {
-    for (d_in, batch) in SIZES {
+    for (d_in, batch) in SIZES.into_iter().chain([(s.width(), 17)]) {
         let Some(case) = at(s, &[d_in, batch, 1], Style::Short, 3) else { continue };
         let b = Bench::new(s, &case);
         if b.settled::<f64>() && b.settled::<f32>() {
@@ -187,7 +187,7 @@ fn thresholds(s: &Subject<'_>, log: &mut Log) {
 }
 
 fn threads(s: &Subject<'_>, log: &mut Log) {
-    for (d_in, batch) in [(3, 2), (130, 131), (257, 640)] {
+    for (d_in, batch) in [(3, 2), (130, 131), (257, 640), (s.width(), 33)] {
         let Some(case) = at(s, &[d_in, batch, 1], Style::Short, 4) else { continue };
         let b = Bench::new(s, &case);
         let run = || (b.run(&b.point), b.run::<f32>(&lift(&b.point)));
@@ -208,7 +208,7 @@ fn threads(s: &Subject<'_>, log: &mut Log) {
 
 fn levels(s: &Subject<'_>, log: &mut Log) {
     let best = level();
-    for (d_in, batch) in [(3, 2), (17, 15), (65, 63)] {
+    for (d_in, batch) in [(3, 2), (17, 15), (65, 63), (s.width(), 33)] {
         let Some(case) = at(s, &[d_in, batch, 1], Style::Short, 6) else { continue };
         let first = Bench::new(s, &case);
         let first = first.base();
