@@ -78,6 +78,10 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     if settings.replay.is_none() {
         instruction_sets(&items, &settings, &mut reports);
     }
+    let unread = reports.iter().filter_map(|report| report.failure.as_ref()).find(|failure| failure.check == "replay");
+    if let Some(failure) = unread {
+        return Err(Trouble::Usage(format!("--replay: it should hold that {}", failure.coordinate)));
+    }
     problems.extend(reports.iter().filter(|report| !report.passed()).map(|report| failure(report, &settings)));
     let seconds = start.elapsed().as_secs_f64();
     if let Some(path) = json {

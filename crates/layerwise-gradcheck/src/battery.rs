@@ -83,7 +83,7 @@ fn guarded(f: impl FnOnce(&mut Log)) -> Log {
     if let Err(panic) = end {
         let said = panic.downcast_ref::<String>().cloned();
         let said = said.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default();
-        let coordinate = format!("a kernel panicked ({said}): an answer");
+        let coordinate = format!("kernels answer and do not panic (`{said}`)");
         log.wrong = Some(Wrong { coordinate, expected: 1.0, got: 0.0, bound: 0.0 });
     }
     log
@@ -158,7 +158,7 @@ fn tried<T: Family>(subject: &T, settings: &Gradcheck, cases: usize, whole: bool
             if let Some(check) = each.iter().find(|check| Some(check.name) == failed.get()) {
                 fail_at(&mut report, subject, check, &case);
                 if report.failure.is_none() {
-                    let coordinate = "a case that failed once fails again: failures".to_owned();
+                    let coordinate = "a case that failed once fails again".to_owned();
                     report.fail(check.name, check.law, Wrong { coordinate, expected: 1.0, got: 0.0, bound: 0.0 });
                 }
             }
@@ -180,7 +180,7 @@ fn tried<T: Family>(subject: &T, settings: &Gradcheck, cases: usize, whole: bool
     if whole && report.failure.is_none() {
         let idle = report.cells.iter().find(|cell| cell.run == 0 && cell.refused.is_none()).cloned();
         if let Some(Cell { check, law, .. }) = idle {
-            let coordinate = format!("cases that `{check}` ran on, of {} drawn,", report.cases);
+            let coordinate = format!("`{check}` says something about one of the {} cases drawn", report.cases);
             report.fail(check, law, Wrong { coordinate, expected: 1.0, got: 0.0, bound: 0.0 });
         }
     }
@@ -234,8 +234,8 @@ fn replayed<T: Family>(subject: &T, settings: &Gradcheck, text: &str) -> Report 
             fail_at(&mut report, subject, check, &case);
             return report;
         }
-        (None, _) => format!("no check is called `{name}`: checks found"),
-        (_, Err(problem)) => format!("{problem}: cases read"),
+        (None, _) => format!("a check is called `{name}`"),
+        (_, Err(problem)) => problem,
     };
     report.fail("replay", "a case is run again", Wrong { coordinate: problem, expected: 1.0, got: 0.0, bound: 0.0 });
     report
@@ -278,8 +278,7 @@ fn sabotaged<T: Family>(subject: &T, settings: &Gradcheck, report: &mut Report) 
         report.saboteurs.push(Saboteur { fault: fault.to_string(), fate, counterexample });
     }
     if let Some(fault) = missed {
-        let coordinate =
-            format!("the fault `{fault}`, planted into the component, changed numbers: checks that found it");
+        let coordinate = format!("a check finds the fault `{fault}`, which changes numbers of the component");
         let wrong = Wrong { coordinate, expected: 1.0, got: 0.0, bound: 0.0 };
         report.fail("saboteurs", "every planted fault is found", wrong);
     }

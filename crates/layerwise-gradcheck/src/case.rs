@@ -328,8 +328,7 @@ impl fmt::Display for Case {
 impl Case {
     /// Reads what [`fmt::Display`] wrote, for a component with these fields.
     pub(crate) fn parse(text: &str, space: &(impl Space + ?Sized)) -> Result<Case, String> {
-        let wrong =
-            |what: &str| format!("a case should be sizes/seed/numbers, as in 2,1/7/0:1.5, got `{text}` ({what})");
+        let wrong = |what: &str| format!("`{text}` is sizes/seed/numbers, as in 2,1,0/7/0:1.5 ({what})");
         let mut parts = text.split('/');
         let (Some(sizes), Some(seed), Some(numbers), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {

@@ -93,7 +93,7 @@ pub struct Failure {
     pub shape: String,
     /// All numbers that went in.
     pub input: String,
-    /// Which number: a coordinate of the input, or of the output.
+    /// Which number: a coordinate of the input, or of the output. Or a statement, with 1 expected and 0 got.
     pub coordinate: String,
     /// What it should be.
     pub expected: f64,
@@ -110,9 +110,14 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Failure { component, check, law, shape, input, coordinate, expected, got, bound, replay, .. } = self;
-        writeln!(f, "{component}: {check}: {coordinate} should be {expected:?}, got {got:?}")?;
+        // A plain yes or no is 1 or 0.
+        let statement = (*expected, *got, *bound) == (1.0, 0.0, 0.0);
+        match statement {
+            true => writeln!(f, "{component}: {check}: it should hold that {coordinate}")?,
+            false => writeln!(f, "{component}: {check}: {coordinate} should be {expected:?}, got {got:?}")?,
+        }
         write!(f, "  law         {law}")?;
-        if expected.is_finite() && got.is_finite() {
+        if !statement && expected.is_finite() && got.is_finite() {
             write!(f, "\n  difference  {:e}, allowed {bound:e}", (got - expected).abs())?;
         }
         if !replay.is_empty() {
@@ -264,7 +269,7 @@ impl Log {
 
     /// The same bits, number by number.
     pub fn same_bits(&mut self, what: &str, expected: &[f64], got: &[f64]) {
-        self.holds(|| format!("numbers of {what}"), expected.len() == got.len());
+        self.holds(|| format!("{what} has {} numbers, not {}", expected.len(), got.len()), expected.len() == got.len());
         for (i, (&e, &g)) in expected.iter().zip(got).enumerate() {
             if e.to_bits() != g.to_bits() && !(e.is_nan() && g.is_nan()) {
                 self.close(|| format!("bits of {what}[{i}]"), [if e == g { f64::NAN } else { e }, g], 0.0);
