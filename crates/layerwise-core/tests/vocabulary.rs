@@ -15,6 +15,7 @@ impl Activation for Parabola {
     const NAME: &'static str = "parabola";
     const RANGE: (f64, f64) = (3.0, f64::INFINITY);
     const INIT: Init = Init::Lecun;
+    const KINKS: &'static [f64] = &[4.0, 5.0];
     fn value<S: Scalar>(&self, x: S) -> S {
         x * x + S::of(3.0)
     }
@@ -23,7 +24,7 @@ impl Activation for Parabola {
     }
 }
 
-/// What a layer and a link are that say no more than they must.
+/// What a component of every family is that says no more than it must.
 #[derive(Debug)]
 struct Plain;
 
@@ -41,6 +42,32 @@ impl Layer for Plain {
     }
 }
 
+impl<S: Scalar> LossKernel<S> for Plain {
+    fn eval(&self, _: Mat<'_, S>, _: Targets<'_, S>, _: &mut [S], _: MatMut<'_, S>) {}
+    fn predict(&self, _: MatMut<'_, S>) {}
+}
+
+impl Loss for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+    fn width(&self, _: TargetKind) -> Result<usize, ShapeError> {
+        Ok(1)
+    }
+}
+
+impl<S: Scalar> RegularizerKernel<S> for Plain {
+    fn add(&self, _: Mat<'_, S>, _: &mut [S]) -> S {
+        S::ZERO
+    }
+}
+
+impl Regularizer for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+}
+
 impl<S: Scalar> Transform<S> for Plain {
     fn prepare(&self, _: &Step, _: Option<&[S]>) -> Numbers {
         [0.0; 4]
@@ -53,6 +80,8 @@ impl Link for Plain {}
 #[test]
 fn what_a_component_does_not_say_is_nothing() {
     assert_eq!((Layer::range(&Plain), Layer::init(&Plain)), (None, None));
+    assert_eq!(Layer::kinks(&Plain), [0.0; 0]);
+    assert!(!Loss::has_kinks(&Plain) && Loss::convex(&Plain) && !Regularizer::has_kinks(&Plain));
     assert_eq!((Plain.planes(), Plain.reach()), (0, Reach::Element));
     assert_eq!(Plain.rate(&Step { count: 3, rate_factor: 0.5 }), None);
     assert_eq!(Schedule::at(&0.25, 7), 0.25);
@@ -64,6 +93,8 @@ fn an_activation_is_a_layer() {
     assert_eq!(layer.name(), "parabola");
     assert_eq!(layer.range(), Some((3.0, f64::INFINITY)));
     assert_eq!(layer.init(), Some(Init::Lecun));
+    assert_eq!(layer.kinks(), [4.0, 5.0]);
+    assert_eq!(layer.plan(0).unwrap_err().problem, "input width should be at least 1, got 0");
     assert_eq!(layer.plan(5).unwrap(), Plan { d_out: 5, blocks: vec![], cache: 0, skip: None });
     let (x, mut y, mut dx) = ([1.5, -2.0], [f64::NAN; 2], [f64::NAN; 2]);
     let (x, theta, pass) = (Mat::new(&x, 2, 1), Params::new(&[], &[]), Pass::Train);
