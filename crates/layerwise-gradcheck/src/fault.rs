@@ -92,6 +92,8 @@ pub(crate) enum Damage {
     WrongBranch,
     /// The output is taken for the input.
     OutputForInput,
+    /// The step is counted one too far.
+    LateStep,
 }
 
 use Damage::*;

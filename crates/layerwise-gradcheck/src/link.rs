@@ -118,7 +118,7 @@ impl<'a> Bench<'a> {
             let mut update: Vec<S> = lift(self.column(gradients, t));
             let theta: Vec<S> = lift(self.column(&self.theta, t));
             let fault = self.subject.fault.as_ref();
-            let late = u64::from(fault.is_some_and(|f| f.damage == Damage::StaleCache));
+            let late = u64::from(fault.is_some_and(|f| f.damage == Damage::LateStep));
             let count = step(t as u64 + 1 + late);
             let whole = (self.subject.link.reach() == Reach::Whole).then_some(&update[..]);
             let numbers = link.prepare(&count, whole);
@@ -190,7 +190,7 @@ impl<'a> Family for Subject<'a> {
         self.fault.as_ref()
     }
     fn sabotaged(&self) -> Vec<Self> {
-        let own = [(Target::Value, Damage::Added), (Target::Value, Damage::StaleCache)];
+        let own = [(Target::Value, Damage::Added), (Target::Value, Damage::LateStep)];
         let common = [Target::Value, Target::State].into_iter().flat_map(|t| COMMON.map(|d| (t, d)));
         let faults = common.chain(own);
         faults.map(|(t, d)| Subject { fault: Some(Fault::new(t, d)), ..self.clone() }).collect()

@@ -222,12 +222,8 @@ impl<'a> Family for Subject<'a> {
         faults.map(|(t, d)| Subject { fault: Some(Fault::new(t, d)), ..self.clone() }).collect()
     }
     fn checks() -> Vec<Check<Self>> {
-        let mut checks: Vec<Check<Self>> = derivative::all();
-        for check in &mut checks {
-            if !["value-f64", "value-f32", "number-types", "deterministic", "finite"].contains(&check.name) {
-                check.applies = Subject::penalizes;
-            }
-        }
+        let mut checks: Vec<Check<Self>> = derivative::values();
+        checks.extend(derivative::gradients().into_iter().map(|check| check.applies(Subject::penalizes)));
         checks.extend(own());
         checks
     }
