@@ -7,6 +7,7 @@ use layerwise_data::{Dataset, Scaler, Target, check_batch};
 
 use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate};
+use crate::fit::TrainScores;
 use crate::recipe::Recipe;
 use crate::run::{Run, Setup};
 use crate::samples::Samples;
@@ -24,6 +25,8 @@ pub struct Prepared<S: Real> {
     pub setup: Arc<Setup<S>>,
     /// Rows to judge by.
     pub validation: Option<Arc<Samples<S>>>,
+    /// How trainings score their training rows; [`TrainScores::Seen`] unless it is changed.
+    pub train_scores: TrainScores,
 }
 
 impl<S: Real> Prepared<S> {
@@ -50,7 +53,8 @@ impl<S: Real> Prepared<S> {
             network,
         };
         let validation = validation.map(scaled).transpose()?;
-        Ok(Prepared { recipe: recipe.clone(), scaler, target_scaler, setup: Arc::new(setup), validation })
+        let (recipe, setup, train_scores) = (recipe.clone(), Arc::new(setup), TrainScores::default());
+        Ok(Prepared { recipe, scaler, target_scaler, setup, validation, train_scores })
     }
 
     /// A run at its start.

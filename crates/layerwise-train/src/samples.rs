@@ -14,6 +14,8 @@ pub struct Samples<S> {
     values: Vec<S>,
     k: usize,
     weights: Option<Vec<S>>,
+    /// See [`Samples::most_errors`].
+    most_errors: f64,
 }
 
 /// A batch of rows that were picked from [`Samples`]; its memory is reused.
@@ -24,7 +26,16 @@ pub struct Picked<S> {
 
 impl<S> Default for Samples<S> {
     fn default() -> Self {
-        Samples { x: Vec::new(), d: 0, n: 0, classes: Vec::new(), values: Vec::new(), k: 0, weights: None }
+        Samples {
+            x: Vec::new(),
+            d: 0,
+            n: 0,
+            classes: Vec::new(),
+            values: Vec::new(),
+            k: 0,
+            weights: None,
+            most_errors: 0.0,
+        }
     }
 }
 
@@ -36,6 +47,7 @@ impl<S: Scalar> Samples<S> {
             Target::Classes { labels, .. } => (labels.clone(), Vec::new(), 0),
             Target::Values { values, .. } => (Vec::new(), values.iter().map(|&v| S::of(v)).collect(), values.nrows()),
         };
+        let most_errors = if k == 0 { x.ncols() as f64 } else { spread(&values, k) };
         Samples {
             x: x.iter().map(|&v| S::of(v)).collect(),
             d: x.nrows(),
@@ -44,7 +56,14 @@ impl<S: Scalar> Samples<S> {
             values,
             k,
             weights: data.weights.as_ref().map(|w| w.iter().map(|&v| S::of(v)).collect()),
+            most_errors,
         }
+    }
+
+    /// What the error is a share of. Classes: the number of rows. Values: the sum of squared distances to the mean of each
+    /// output, 1 if that is 0.
+    pub(crate) fn most_errors(&self) -> f64 {
+        self.most_errors
     }
 
     /// Number of rows.
@@ -87,6 +106,7 @@ impl<S: Scalar> Samples<S> {
                 values: vec![S::ZERO; self.k * capacity],
                 k: self.k,
                 weights: self.weights.as_ref().map(|_| vec![S::ZERO; capacity]),
+                most_errors: 0.0,
             },
         }
     }
@@ -115,4 +135,18 @@ impl<S: Scalar> Picked<S> {
     pub(crate) fn rows(&self) -> &Samples<S> {
         &self.rows
     }
+}
+
+/// Σ (v − mean of its output)² over columns of k values; 1 if it is 0.
+fn spread<S: Scalar>(values: &[S], k: usize) -> f64 {
+    let n = values.len() / k;
+    let mut means = vec![0.0; k];
+    for column in values.chunks_exact(k) {
+        for (mean, v) in means.iter_mut().zip(column) {
+            *mean += v.value() / n as f64;
+        }
+    }
+    let squares = |column: &[S]| column.iter().zip(&means).map(|(v, m)| (v.value() - m).powi(2)).sum::<f64>();
+    let spread: f64 = values.chunks_exact(k).map(squares).sum();
+    if spread > 0.0 { spread } else { 1.0 }
 }
