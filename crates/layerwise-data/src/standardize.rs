@@ -5,6 +5,7 @@
 //! data lie in [0, 1]. A feature that is constant (whose scale comes out as 0) gets scale 1, so that it becomes 0 and
 //! not NaN.
 
+use layerwise_tensor::Scalar;
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -121,18 +122,24 @@ impl Scaler {
         }
     }
 
-    /// [`Scaler::transform`] of the features of sample after sample, computed in `f64`, without allocating.
+    /// [`Scaler::transform`] from one number type into another, computed in `f64`, without allocating.
     ///
-    /// Panics: if `x` and `z` differ in length. Errors: as for [`Scaler::transform`].
-    pub fn transform_into(&self, x: &[f32], z: &mut [f32]) -> Result<(), DataError> {
-        apply_into(x, z, self.shift_and_scale(), scaled)
+    /// Shapes: `x` and `z` hold the `n_features` features of sample after sample. Panics: if they differ in length. Errors: as for
+    /// [`Scaler::transform`].
+    pub fn transform_into<A: Scalar, B: Scalar>(
+        &self,
+        n_features: usize,
+        x: &[A],
+        z: &mut [B],
+    ) -> Result<(), DataError> {
+        apply_into(n_features, x, z, self.shift_and_scale(), scaled)
     }
 
-    /// [`Scaler::inverse`] of the features of sample after sample, computed in `f64`, without allocating.
+    /// [`Scaler::inverse`] from one number type into another, computed in `f64`, without allocating.
     ///
-    /// Panics: if `z` and `x` differ in length. Errors: as for [`Scaler::transform`].
-    pub fn inverse_into(&self, z: &[f32], x: &mut [f32]) -> Result<(), DataError> {
-        apply_into(z, x, self.shift_and_scale(), unscaled)
+    /// Shapes, panics, errors: as for [`Scaler::transform_into`].
+    pub fn inverse_into<A: Scalar, B: Scalar>(&self, n_features: usize, z: &[A], x: &mut [B]) -> Result<(), DataError> {
+        apply_into(n_features, z, x, self.shift_and_scale(), unscaled)
     }
 
     fn shift_and_scale(&self) -> Option<(&[f64], &[f64])> {
@@ -182,28 +189,26 @@ fn apply(
     checked(finite)
 }
 
-/// `to` ← f(`from`, shift, scale) for the features of sample after sample; a copy without shift and scale.
-fn apply_into(
-    from: &[f32],
-    to: &mut [f32],
+/// `to` ← f(`from`, shift, scale) for the features of sample after sample; only converted without shift and scale.
+fn apply_into<A: Scalar, B: Scalar>(
+    n_features: usize,
+    from: &[A],
+    to: &mut [B],
     scaling: Option<(&[f64], &[f64])>,
     f: impl Fn(f64, f64, f64) -> f64,
 ) -> Result<(), DataError> {
+    assert!(from.len() == to.len(), "scaling: {} numbers into {}", from.len(), to.len());
     let Some((shift, scale)) = scaling else {
-        to.copy_from_slice(from);
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = B::of(from.value()));
         return Ok(());
     };
-    assert!(from.len() == to.len(), "scaling: {} numbers into {}", from.len(), to.len());
-    if from.is_empty() {
-        return Ok(());
-    }
-    fits(if from.len().is_multiple_of(shift.len()) { shift.len() } else { from.len() }, shift, scale)?;
+    fits(n_features, shift, scale)?;
     let mut finite = true;
-    for (from, to) in from.chunks_exact(shift.len()).zip(to.chunks_exact_mut(shift.len())) {
+    for (from, to) in from.chunks(n_features.max(1)).zip(to.chunks_mut(n_features.max(1))) {
         for (((from, to), &shift), &scale) in from.iter().zip(to).zip(shift).zip(scale) {
-            let value = f(f64::from(*from), shift, scale);
+            let value = f(from.value(), shift, scale);
             finite &= value.is_finite();
-            *to = value as f32;
+            *to = B::of(value);
         }
     }
     checked(finite)
@@ -236,16 +241,16 @@ mod tests {
             let mut z = x.clone();
             scaler.transform(&mut z).unwrap();
             let (mut to, mut back) = (vec![f32::NAN; 60], vec![f32::NAN; 60]);
-            scaler.transform_into(&from, &mut to).unwrap();
+            scaler.transform_into(3, &from, &mut to).unwrap();
             assert!(to.iter().zip(&z).all(|(a, b)| *a == *b as f32));
-            scaler.inverse_into(&to, &mut back).unwrap();
+            scaler.inverse_into(3, &to, &mut back).unwrap();
             assert!(back.iter().zip(&from).all(|(a, b)| (a - b).abs() <= 1e-6));
-            scaler.transform_into(&[], &mut []).unwrap();
+            scaler.transform_into::<f32, f32>(3, &[], &mut []).unwrap();
         }
         let scaler = Scaler::fit(Scaling::MinMax, &x).unwrap();
-        let message = scaler.transform_into(&from[..59], &mut [0.0; 59]).unwrap_err().to_string();
-        assert_eq!(message, "scaling: number of features should be 3, as in the training data, got 59");
-        let message = scaler.transform_into(&[0.0, f32::NAN, 0.0], &mut [0.0; 3]).unwrap_err().to_string();
+        let message = scaler.transform_into(6, &from, &mut [0.0f32; 60]).unwrap_err().to_string();
+        assert_eq!(message, "scaling: number of features should be 3, as in the training data, got 6");
+        let message = scaler.transform_into(3, &[0.0, f32::NAN, 0.0], &mut [0.0f64; 3]).unwrap_err().to_string();
         assert!(message.contains("result should be finite"), "{message}");
     }
 

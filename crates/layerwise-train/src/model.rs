@@ -18,8 +18,9 @@ use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate, predict};
 use crate::fit::Outcome;
 use crate::predictor::Predictor;
-use crate::prepared::{Prepared, scale};
+use crate::prepared::Prepared;
 use crate::recipe::Recipe;
+use crate::samples::Samples;
 
 const FORMAT: &str = "layerwise-model";
 const VERSION: u32 = 1;
@@ -202,7 +203,7 @@ impl Model {
             let problem = format!("number of features should be {}, got {}", self.network.d_in(), data.n_features());
             return Err(TrainError::recipe("x", problem));
         }
-        let rows = scale(&self.file.scaler, &self.file.target_scaler, data)?;
+        let rows = Samples::new(data, &self.file.scaler, &self.file.target_scaler)?;
         Ok(evaluate(&self.network, &*self.loss, &self.theta, &rows))
     }
 

@@ -91,14 +91,14 @@ impl Predictor {
     fn block(&mut self, x: &[f32], y: &mut [f32]) -> Result<(), TrainError> {
         let d = self.n_features();
         let input = &mut self.input[..x.len()];
-        self.scaler.transform_into(x, input)?;
+        self.scaler.transform_into(d, x, input)?;
         let key = Key::new(0, Purpose::Mask);
         let input = Mat::new(input, d, x.len() / d);
         self.network.forward(&self.theta, input, &mut self.workspace, Pass::Predict, key);
         f32::loss(&*self.loss).predict(self.workspace.output_mut());
         let output = self.workspace.output().data();
         if self.task == Task::Regression {
-            self.target_scaler.inverse_into(output, y)?;
+            self.target_scaler.inverse_into(self.network.d_out(), output, y)?;
         } else if self.alone() {
             for (y, second) in y.chunks_exact_mut(2).zip(output) {
                 // As `Model::predict_proba` computes it.

@@ -41,7 +41,7 @@ impl<S: Real> Prepared<S> {
             Target::Classes { .. } => Scaler::None,
             Target::Values { values, .. } => Scaler::fit(recipe.target_scaling, values)?,
         };
-        let scaled = |data: &Dataset| scale(&scaler, &target_scaler, data).map(Arc::new);
+        let scaled = |data: &Dataset| Samples::new(data, &scaler, &target_scaler).map(Arc::new);
         let network = recipe.network_for(train)?;
         let setup = Setup {
             loss: recipe.loss_for(&train.target),
@@ -66,17 +66,7 @@ impl<S: Real> Prepared<S> {
     ///
     /// Errors: another number of features.
     pub fn score(&self, theta: &[S], data: &Dataset) -> Result<Scores, TrainError> {
-        let rows = scale(&self.scaler, &self.target_scaler, data)?;
+        let rows = Samples::new(data, &self.scaler, &self.target_scaler)?;
         Ok(evaluate(&self.setup.network, &*self.setup.loss, theta, &rows))
     }
-}
-
-/// The rows of `data` as the network sees them.
-pub(crate) fn scale<S: Real>(inputs: &Scaler, targets: &Scaler, data: &Dataset) -> Result<Samples<S>, TrainError> {
-    let mut data = data.clone();
-    inputs.transform(&mut data.x)?;
-    if let Target::Values { values, .. } = &mut data.target {
-        targets.transform(values)?;
-    }
-    Ok(Samples::new(&data))
 }

@@ -1,13 +1,14 @@
 //! Rows in the number type of the training.
 
 use layerwise_core::Targets;
-use layerwise_data::{Dataset, Target};
-use layerwise_tensor::{Mat, MatMut, Scalar};
+use layerwise_data::{DataError, Dataset, Scaler, Target};
+use layerwise_tensor::{Buf, Mat, MatMut, Scalar};
 
 /// Inputs, targets and weights, ready for batches.
 #[derive(Clone, Debug)]
-pub struct Samples<S> {
-    x: Vec<S>,
+pub struct Samples<S: Scalar> {
+    /// On cache lines, as are rows of a multiple of 16 numbers: picking a row moves no line in vain.
+    x: Buf<S>,
     d: usize,
     n: usize,
     classes: Vec<u32>,
@@ -19,45 +20,30 @@ pub struct Samples<S> {
 }
 
 /// A batch of rows that were picked from [`Samples`]; its memory is reused.
-#[derive(Clone, Debug, Default)]
-pub struct Picked<S> {
+#[derive(Clone, Debug)]
+pub struct Picked<S: Scalar> {
     rows: Samples<S>,
 }
 
-impl<S> Default for Samples<S> {
-    fn default() -> Self {
-        Samples {
-            x: Vec::new(),
-            d: 0,
-            n: 0,
-            classes: Vec::new(),
-            values: Vec::new(),
-            k: 0,
-            weights: None,
-            most_errors: 0.0,
-        }
-    }
-}
-
 impl<S: Scalar> Samples<S> {
-    /// The rows of `data`, scaled already.
-    pub fn new(data: &Dataset) -> Self {
-        let x = &data.x;
+    /// The rows of `data` as a network sees them, scaled by what was fitted to the training rows.
+    ///
+    /// Errors: another number of features or outputs than that of the fit, or a number that is not finite after scaling.
+    pub fn new(data: &Dataset, inputs: &Scaler, targets: &Scaler) -> Result<Self, DataError> {
+        let mut x = Buf::zeros(data.x.len());
+        let (d, n) = data.x.shape();
+        inputs.transform_into(d, data.x.as_slice(), &mut x)?;
         let (classes, values, k) = match &data.target {
             Target::Classes { labels, .. } => (labels.clone(), Vec::new(), 0),
-            Target::Values { values, .. } => (Vec::new(), values.iter().map(|&v| S::of(v)).collect(), values.nrows()),
+            Target::Values { values, .. } => {
+                let mut scaled = vec![S::ZERO; values.len()];
+                targets.transform_into(values.nrows(), values.as_slice(), &mut scaled)?;
+                (Vec::new(), scaled, values.nrows())
+            }
         };
-        let most_errors = if k == 0 { x.ncols() as f64 } else { spread(&values, k) };
-        Samples {
-            x: x.iter().map(|&v| S::of(v)).collect(),
-            d: x.nrows(),
-            n: x.ncols(),
-            classes,
-            values,
-            k,
-            weights: data.weights.as_ref().map(|w| w.iter().map(|&v| S::of(v)).collect()),
-            most_errors,
-        }
+        let most_errors = if k == 0 { n as f64 } else { spread(&values, k) };
+        let weights = data.weights.as_ref().map(|w| w.iter().map(|&v| S::of(v)).collect());
+        Ok(Samples { x, d, n, classes, values, k, weights, most_errors })
     }
 
     /// What the error is a share of. Classes: the number of rows. Values: the sum of squared distances to the mean of each
@@ -99,7 +85,7 @@ impl<S: Scalar> Samples<S> {
     pub(crate) fn room(&self, capacity: usize) -> Picked<S> {
         Picked {
             rows: Samples {
-                x: vec![S::ZERO; self.d * capacity],
+                x: Buf::zeros(self.d * capacity),
                 d: self.d,
                 n: 0,
                 classes: vec![0; if self.k == 0 { capacity } else { 0 }],
