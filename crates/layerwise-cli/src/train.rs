@@ -6,7 +6,7 @@ use clap::Args;
 use layerwise_data::Task;
 use layerwise_report::{About, Training, training_page};
 use layerwise_tensor::Team;
-use layerwise_train::{Model, Prepared, Recipe, StopReason};
+use layerwise_train::{Epoch, Model, Prepared, Recipe, StopReason};
 
 use crate::failure::Failure;
 use crate::rows::{DataArguments, threads};
@@ -60,7 +60,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let outcome = team.install(|| prepared.carry_on(&mut run, recipe.epochs, &mut [], &mut watch));
     drop(watch);
     let after = layerwise_diagnosis::record::units(&prepared.setup, &outcome.theta);
-    let delivered = outcome.delivered();
+    let (train, held) = team.install(|| prepared.scores(&outcome.theta));
+    let delivered = Epoch { train, validation: held, ..outcome.delivered() };
     let test = prepared.score(&outcome.theta, &parts.test)?;
     let what = if parts.train.task() == Task::Classification { "error" } else { "unexplained variance (1 - R²)" };
     let validation = delivered.validation.unwrap_or(delivered.train);
@@ -105,7 +106,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         summary: &line,
         history: &outcome.history,
         stop: &outcome.stop,
-        delivered: outcome.epoch,
+        delivered,
         before: &before,
         after: &after,
     };

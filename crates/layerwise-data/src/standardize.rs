@@ -5,6 +5,7 @@
 //! data lie in [0, 1]. A feature that is constant (whose scale comes out as 0) gets scale 1, so that it becomes 0 and
 //! not NaN.
 
+use layerwise_tensor::Scalar;
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -55,14 +56,14 @@ impl Standardizer {
     ///
     /// Errors: another number of features than that of the fit, or a result that is not finite.
     pub fn transform(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
-        apply(x, &self.mean, &self.scale, |value, mean, scale| (value - mean) / scale)
+        apply(x, &self.mean, &self.scale, scaled)
     }
 
     /// Undoes [`Standardizer::transform`]: x · scale + mean.
     ///
     /// Errors: as for [`Standardizer::transform`].
     pub fn inverse(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
-        apply(x, &self.mean, &self.scale, |value, mean, scale| value * scale + mean)
+        apply(x, &self.mean, &self.scale, unscaled)
     }
 }
 
@@ -105,10 +106,9 @@ impl Scaler {
     ///
     /// Errors: another number of features than that of the fit, or a result that is not finite.
     pub fn transform(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
-        match self {
-            Scaler::None => Ok(()),
-            Scaler::Standardize(standardizer) => standardizer.transform(x),
-            Scaler::MinMax { minimum, range } => apply(x, minimum, range, |value, low, range| (value - low) / range),
+        match self.shift_and_scale() {
+            None => Ok(()),
+            Some((shift, scale)) => apply(x, shift, scale, scaled),
         }
     }
 
@@ -116,12 +116,49 @@ impl Scaler {
     ///
     /// Errors: as for [`Scaler::transform`].
     pub fn inverse(&self, x: &mut DMatrix<f64>) -> Result<(), DataError> {
-        match self {
-            Scaler::None => Ok(()),
-            Scaler::Standardize(standardizer) => standardizer.inverse(x),
-            Scaler::MinMax { minimum, range } => apply(x, minimum, range, |value, low, range| value * range + low),
+        match self.shift_and_scale() {
+            None => Ok(()),
+            Some((shift, scale)) => apply(x, shift, scale, unscaled),
         }
     }
+
+    /// [`Scaler::transform`] from one number type into another, computed in `f64`, without allocating.
+    ///
+    /// Shapes: `x` and `z` hold the `n_features` features of sample after sample. Panics: if they differ in length. Errors: as for
+    /// [`Scaler::transform`].
+    pub fn transform_into<A: Scalar, B: Scalar>(
+        &self,
+        n_features: usize,
+        x: &[A],
+        z: &mut [B],
+    ) -> Result<(), DataError> {
+        apply_into(n_features, x, z, self.shift_and_scale(), scaled)
+    }
+
+    /// [`Scaler::inverse`] from one number type into another, computed in `f64`, without allocating.
+    ///
+    /// Shapes, panics, errors: as for [`Scaler::transform_into`].
+    pub fn inverse_into<A: Scalar, B: Scalar>(&self, n_features: usize, z: &[A], x: &mut [B]) -> Result<(), DataError> {
+        apply_into(n_features, z, x, self.shift_and_scale(), unscaled)
+    }
+
+    fn shift_and_scale(&self) -> Option<(&[f64], &[f64])> {
+        match self {
+            Scaler::None => None,
+            Scaler::Standardize(Standardizer { mean, scale }) => Some((mean, scale)),
+            Scaler::MinMax { minimum, range } => Some((minimum, range)),
+        }
+    }
+}
+
+#[inline]
+fn scaled(value: f64, shift: f64, scale: f64) -> f64 {
+    (value - shift) / scale
+}
+
+#[inline]
+fn unscaled(value: f64, shift: f64, scale: f64) -> f64 {
+    value * scale + shift
 }
 
 /// Refuses spreads that are not finite and replaces 0 by 1.
@@ -141,10 +178,7 @@ fn apply(
     scale: &[f64],
     f: impl Fn(f64, f64, f64) -> f64,
 ) -> Result<(), DataError> {
-    if x.nrows() != shift.len() || shift.len() != scale.len() {
-        let expected = format_args!("{}, as in the training data", shift.len());
-        return Err(DataError::argument("scaling", "number of features", expected, x.nrows()));
-    }
+    fits(x.nrows(), shift, scale)?;
     let mut finite = true;
     for mut sample in x.column_iter_mut() {
         for ((value, &shift), &scale) in sample.iter_mut().zip(shift).zip(scale) {
@@ -152,6 +186,44 @@ fn apply(
             finite &= value.is_finite();
         }
     }
+    checked(finite)
+}
+
+/// `to` ← f(`from`, shift, scale) for the features of sample after sample; only converted without shift and scale.
+fn apply_into<A: Scalar, B: Scalar>(
+    n_features: usize,
+    from: &[A],
+    to: &mut [B],
+    scaling: Option<(&[f64], &[f64])>,
+    f: impl Fn(f64, f64, f64) -> f64,
+) -> Result<(), DataError> {
+    assert!(from.len() == to.len(), "scaling: {} numbers into {}", from.len(), to.len());
+    let Some((shift, scale)) = scaling else {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = B::of(from.value()));
+        return Ok(());
+    };
+    fits(n_features, shift, scale)?;
+    let mut finite = true;
+    for (from, to) in from.chunks(n_features.max(1)).zip(to.chunks_mut(n_features.max(1))) {
+        for (((from, to), &shift), &scale) in from.iter().zip(to).zip(shift).zip(scale) {
+            let value = f(from.value(), shift, scale);
+            finite &= value.is_finite();
+            *to = B::of(value);
+        }
+    }
+    checked(finite)
+}
+
+/// Refuses another number of features than that of the fit.
+fn fits(n_features: usize, shift: &[f64], scale: &[f64]) -> Result<(), DataError> {
+    if n_features == shift.len() && shift.len() == scale.len() {
+        return Ok(());
+    }
+    let expected = format_args!("{}, as in the training data", shift.len());
+    Err(DataError::argument("scaling", "number of features", expected, n_features))
+}
+
+fn checked(finite: bool) -> Result<(), DataError> {
     if finite { Ok(()) } else { Err(DataError::argument("scaling", "result", "finite", "a number that is not")) }
 }
 
@@ -159,6 +231,28 @@ fn apply(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn slices_are_scaled_like_matrices_and_their_lengths_are_checked() {
+        let x = DMatrix::from_fn(3, 20, |i, j| f64::from(((i * 7 + j * j * 3) % 11) as f32 * 0.5));
+        let from: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+        for scaling in [Scaling::None, Scaling::Standardize, Scaling::MinMax] {
+            let scaler = Scaler::fit(scaling, &x).unwrap();
+            let mut z = x.clone();
+            scaler.transform(&mut z).unwrap();
+            let (mut to, mut back) = (vec![f32::NAN; 60], vec![f32::NAN; 60]);
+            scaler.transform_into(3, &from, &mut to).unwrap();
+            assert!(to.iter().zip(&z).all(|(a, b)| *a == *b as f32));
+            scaler.inverse_into(3, &to, &mut back).unwrap();
+            assert!(back.iter().zip(&from).all(|(a, b)| (a - b).abs() <= 1e-6));
+            scaler.transform_into::<f32, f32>(3, &[], &mut []).unwrap();
+        }
+        let scaler = Scaler::fit(Scaling::MinMax, &x).unwrap();
+        let message = scaler.transform_into(6, &from, &mut [0.0f32; 60]).unwrap_err().to_string();
+        assert_eq!(message, "scaling: number of features should be 3, as in the training data, got 6");
+        let message = scaler.transform_into(3, &[0.0, f32::NAN, 0.0], &mut [0.0f64; 3]).unwrap_err().to_string();
+        assert!(message.contains("result should be finite"), "{message}");
+    }
 
     /// The numbers are those printed by scripts/standardize_digits.py from scikit-learn's StandardScaler and
     /// MinMaxScaler.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layerwise_data::{Dataset, split};
 use layerwise_tensor::{Mat, MatMut};
-use layerwise_train::{Epoch, Outcome, Prepared, Recipe, Samples, StopReason, TrainError};
+use layerwise_train::{Epoch, Outcome, Prepared, Recipe, Samples, StopReason, TrainError, TrainScores};
 
 use crate::record::{Record, Units, units};
 
@@ -190,7 +190,9 @@ impl<'a> Lab<'a> {
         let train = half.as_ref().unwrap_or(all);
         // A small half may have fewer rows than a batch.
         let recipe = Recipe { batch: recipe.batch.min(train.len()), ..recipe.clone() };
-        let prepared = Prepared::<f32>::new(&recipe, train, self.rows.validation.as_ref())?;
+        let mut prepared = Prepared::<f32>::new(&recipe, train, self.rows.validation.as_ref())?;
+        // Causes compare training with validation scores: both of the same parameters, both without noise.
+        prepared.train_scores = TrainScores::Exact;
         let mut run = prepared.start(seed);
         let before = units(&prepared.setup, run.theta());
         let mut record = Record::over((run.steps_per_epoch() * prepared.recipe.epochs) as u64);

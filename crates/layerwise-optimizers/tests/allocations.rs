@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layerwise_optimizers::{Adamw, Optimizers, Schedules};
-use layerwise_tensor::Team;
+use layerwise_tensor::{Team, team};
 
 struct Counting;
 
@@ -34,14 +34,21 @@ fn a_step_allocates_nothing() {
     let optimizer = Optimizers::from(Adamw { schedule, clip: Some(0.5), ..Default::default() }).build();
     let mut state = optimizer.state::<f32>(n);
     let (mut theta, mut grad, weights) = (vec![1.0; n], vec![0.5; n], vec![1.0; n]);
-    for threads in [1, 2] {
+    for threads in [1usize, 2] {
         Team::new(threads).expect("threads").install(|| {
             let mut run = || {
                 for _ in 0..10 {
                     optimizer.step(&mut theta, &mut grad, &weights, 1.0, &mut state);
                 }
             };
-            // Threads allocate while they start; after these steps all of them run.
+            // Threads allocate while they start: a job whose parts wait for each other needs them all.
+            let started = AtomicUsize::new(0);
+            team::split(threads, 1, threads, &|_| {
+                started.fetch_add(1, Ordering::SeqCst);
+                while started.load(Ordering::SeqCst) < threads {
+                    std::thread::yield_now();
+                }
+            });
             run();
             let before = COUNT.load(Ordering::Relaxed);
             run();

@@ -170,7 +170,7 @@ fn one_training_has_a_page() {
             summary: "done; 3 % wrong",
             history: &outcome.history,
             stop: &outcome.stop,
-            delivered: outcome.epoch,
+            delivered: outcome.delivered(),
             before: &before,
             after: &units(&prepared.setup, &outcome.theta),
         };

@@ -20,8 +20,8 @@ pub struct Training<'a> {
     pub history: &'a [Epoch],
     /// Why it ended.
     pub stop: &'a StopReason,
-    /// The epoch that the delivered parameters are from.
-    pub delivered: u64,
+    /// The epoch that the delivered parameters are from, with their scores on all rows, without noise.
+    pub delivered: Epoch,
     /// Units at the start.
     pub before: &'a [Units],
     /// Units at the end.
@@ -46,16 +46,20 @@ pub fn training_page(training: &Training<'_>, about: &About<'_>) -> String {
     page.render()
 }
 
+/// What the curves show. The table's row of the delivered parameters is exact.
+const LOSSES: &str = "Mean loss on each set, without penalties. Training: the mean over the batches of the epoch as its steps saw \
+                      them; validation: at the end of the epoch, without noise.";
+
 fn curves(page: &mut Page, training: &Training<'_>, about: &About<'_>) {
     let runs = [Runs::one(training.history, training.stop)];
-    let kept = || vec![Mark { at: training.delivered as f64, label: "delivered".into() }];
+    let kept = || vec![Mark { at: training.delivered.epoch as f64, label: "delivered".into() }];
     page.section("Learning curves")
-        .figure(&losses(&runs, None, kept()).svg(), "Mean loss on each set, without penalties and without noise.")
+        .figure(&losses(&runs, None, kept()).svg(), LOSSES)
         .figure(&errors(&runs, kept()).svg(), &format!("Error: {}.", about.error()));
     let moments = [
         ("at the start", training.history.first()),
-        ("delivered", training.history.iter().find(|row| row.epoch == training.delivered)),
-        ("at the end", training.history.last()),
+        ("delivered", Some(&training.delivered)),
+        ("at the end", training.history.last().filter(|row| row.epoch != training.delivered.epoch)),
     ];
     let row = |(name, row): (&str, Option<&Epoch>)| {
         let row = row?;

@@ -98,7 +98,8 @@ impl Rng {
         let n = n as u64;
         loop {
             let wide = u128::from(self.bits64()) * u128::from(n);
-            if (wide as u64) >= n.wrapping_neg() % n {
+            // The remainder is less than n, and costs more than all else: it is rarely needed.
+            if (wide as u64) >= n || (wide as u64) >= n.wrapping_neg() % n {
                 return (wide >> 64) as usize;
             }
         }

@@ -1,8 +1,10 @@
-//! Loss and error of parameters on rows, without noise.
+//! Loss and error of parameters on rows.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use layerwise_core::{Loss, Number, Pass, Real, Targets};
 use layerwise_network::{Batch, Network, Supervised, Workspace};
-use layerwise_tensor::{Key, MatMut, Purpose, Scalar};
+use layerwise_tensor::{Key, Mat, MatMut, Purpose, Scalar, team};
 use nalgebra::DMatrix;
 
 use crate::samples::Samples;
@@ -16,72 +18,127 @@ pub struct Scores {
     pub error: f64,
 }
 
-/// Rows evaluated at a time.
+/// Rows evaluated at a time: few enough that the activations of a small network stay in cache.
 const ROWS: usize = 256;
 
-/// Mean loss and error over all rows.
+/// Mean loss and error over all rows, without noise.
+///
+/// Cost: a forward pass; blocks of rows are shared by the current team. The result has the same bits for any number of threads.
 pub fn evaluate<S: Real>(network: &Network, loss: &dyn Loss, theta: &[S], rows: &Samples<S>) -> Scores {
-    let n = rows.len();
-    let mut workspace = Workspace::new(network, n.min(ROWS));
-    let (mut total, mut weight_sum) = (0.0, 0.0);
-    let (mut wrong, mut residual) = (0usize, 0.0);
-    for start in (0..n).step_by(ROWS) {
-        let range = start..(start + ROWS).min(n);
-        let targets = rows.targets(range.clone());
-        let weights = rows.weights(range.clone());
-        let batch = Batch { x: rows.x(range.clone()), targets, weights: None };
-        let key = Key::new(0, Purpose::Mask);
-        let mut objective =
-            Supervised { network, loss, penalties: &[], batch, workspace: &mut workspace, pass: Pass::Predict, key };
-        objective.risk(theta);
-        for (j, each) in workspace.each().iter().enumerate() {
-            let weight = weights.map_or(1.0, |w| w[j].value());
-            total += weight * each.value();
-            weight_sum += weight;
-        }
-        match targets {
-            Targets::Classes(classes) => {
-                wrong += workspace.output().columns().zip(classes).filter(|(y, t)| decide(y) != **t).count();
-            }
-            Targets::Values(values) => {
-                residual += workspace
-                    .output()
-                    .data()
-                    .iter()
-                    .zip(values.data())
-                    .map(|(y, t)| (y.value() - t.value()).powi(2))
-                    .sum::<f64>();
-            }
-        }
+    Evaluator::new(network, rows).scores(network, loss, theta, usize::MAX)
+}
+
+/// Evaluates parameters on the same rows again and again, with memory that is kept.
+pub(crate) struct Evaluator<'a, S: Scalar> {
+    rows: &'a Samples<S>,
+    /// One for each thread.
+    rooms: Vec<Mutex<Workspace<S>>>,
+}
+
+impl<'a, S: Real> Evaluator<'a, S> {
+    pub fn new(network: &Network, rows: &'a Samples<S>) -> Self {
+        let n_rooms = team::width().min(rows.len().div_ceil(ROWS)).max(1);
+        let room = |_| Mutex::new(Workspace::new(network, rows.len().min(ROWS)));
+        Evaluator { rows, rooms: (0..n_rooms).map(room).collect() }
     }
-    let error = match rows.targets(0..n) {
-        Targets::Classes(_) => wrong as f64 / n as f64,
-        Targets::Values(values) => {
-            let k = values.rows();
-            let mut means = vec![0.0; k];
-            for column in values.columns() {
-                for (mean, v) in means.iter_mut().zip(column) {
-                    *mean += v.value() / n as f64;
+
+    /// Mean loss and error, without noise, over blocks of rows: all, or so many that are spread evenly over all.
+    pub fn scores(&self, network: &Network, loss: &dyn Loss, theta: &[S], most_blocks: usize) -> Scores {
+        let all = self.rows.len().div_ceil(ROWS);
+        let n_blocks = all.min(most_blocks);
+        let tallies: Vec<OnceLock<Tally>> = (0..n_blocks).map(|_| OnceLock::new()).collect();
+        team::split(n_blocks, 1, n_blocks, &|blocks| {
+            let mut room = self.room();
+            for i in blocks {
+                let start = i * all / n_blocks * ROWS;
+                let range = start..(start + ROWS).min(self.rows.len());
+                let targets = self.rows.targets(range.clone());
+                let batch = Batch { x: self.rows.x(range.clone()), targets, weights: None };
+                let (workspace, key) = (&mut *room, Key::new(0, Purpose::Mask));
+                Supervised { network, loss, penalties: &[], batch, workspace, pass: Pass::Predict, key }.risk(theta);
+                let mut tally = Tally::default();
+                tally.add(room.output(), targets, self.rows.weights(range), room.each());
+                let _ = tallies[i].set(tally);
+            }
+        });
+        // In the order of the blocks, whoever computed them.
+        let mut total = Tally::default();
+        for tally in tallies.iter().filter_map(OnceLock::get) {
+            total.merge(tally);
+        }
+        total.scores(self.rows)
+    }
+
+    /// Memory that no other thread is using.
+    fn room(&self) -> MutexGuard<'_, Workspace<S>> {
+        // There are as many as threads; if the team has grown since, the last waits. What a panic left is overwritten.
+        let free = self.rooms.iter().find_map(|room| room.try_lock().ok());
+        free.unwrap_or_else(|| self.rooms[0].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Sums over rows that become [`Scores`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    rows: usize,
+    /// Σ w l and Σ w.
+    loss: f64,
+    weights: f64,
+    /// Classes: wrong predictions. Values: squared distances to the targets.
+    errors: f64,
+}
+
+impl Tally {
+    /// Counts a batch by its outputs and its losses per sample.
+    pub fn add<S: Scalar>(&mut self, y: Mat<'_, S>, targets: Targets<'_, S>, weights: Option<&[S]>, each: &[S]) {
+        self.rows += each.len();
+        match weights {
+            None => {
+                self.loss += each.iter().map(|each| each.value()).sum::<f64>();
+                self.weights += each.len() as f64;
+            }
+            Some(weights) => {
+                for (each, weight) in each.iter().zip(weights) {
+                    self.loss += weight.value() * each.value();
+                    self.weights += weight.value();
                 }
             }
-            let spread: f64 =
-                values.columns().flat_map(|c| c.iter().zip(&means)).map(|(v, m)| (v.value() - m).powi(2)).sum();
-            if spread > 0.0 { residual / spread } else { residual }
         }
-    };
-    Scores { loss: total / weight_sum, error }
+        self.errors += match targets {
+            Targets::Classes(classes) => {
+                f64::from(y.columns().zip(classes).map(|(y, class)| u32::from(decide(y) != *class)).sum::<u32>())
+            }
+            Targets::Values(values) => {
+                y.data().iter().zip(values.data()).map(|(y, t)| (y.value() - t.value()).powi(2)).sum::<f64>()
+            }
+        };
+    }
+
+    fn merge(&mut self, other: &Tally) {
+        self.rows += other.rows;
+        self.loss += other.loss;
+        self.weights += other.weights;
+        self.errors += other.errors;
+    }
+
+    /// The scores of what was counted, which are some or all of `rows`.
+    pub fn scores<S: Scalar>(&self, rows: &Samples<S>) -> Scores {
+        let share = self.rows as f64 / rows.len() as f64;
+        Scores { loss: self.loss / self.weights, error: self.errors / (rows.most_errors() * share) }
+    }
 }
 
 /// The class that an output column speaks for; one output alone decides at 0 (a logit).
+#[inline]
 pub(crate) fn decide<S: Scalar>(y: &[S]) -> u32 {
     if let [logit] = y {
         return u32::from(*logit > S::ZERO);
     }
-    let mut best = 0;
-    for (i, v) in y.iter().enumerate() {
-        if *v > y[best] {
-            best = i;
-        }
+    // Without a branch that nobody can predict.
+    let (mut best, mut most) = (0, y[0]);
+    for (i, &v) in y.iter().enumerate() {
+        best = std::hint::select_unpredictable(v > most, i, best);
+        most = S::select(v > most, v, most);
     }
     best as u32
 }

@@ -1,13 +1,33 @@
 //! The loop over epochs: history, early stopping that restores the best parameters, rate reduction on a plateau.
 
+use std::sync::Arc;
+
 use layerwise_core::Real;
 use layerwise_network::Probe;
 use layerwise_optimizers::Plateau;
 use layerwise_tensor::Buf;
 
-use crate::evaluate::{Scores, evaluate};
+use crate::evaluate::{Evaluator, Scores, evaluate};
 use crate::prepared::Prepared;
+use crate::recipe::Recipe;
 use crate::run::{NonFinite, Run};
+
+/// How a training scores its training rows after every epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrainScores {
+    /// As the steps of the epoch saw them: the mean over its rows of loss and error, each batch with the parameters before its
+    /// step, and with noise where the network has any. So it lags behind, and with dropout it lies higher; but it is free.
+    ///
+    /// Epoch 0 is scored exactly, on at most 4,096 rows that are spread over all. If a rule judges by the training rows (early
+    /// stopping or reduction on a plateau, without validation rows), they are scored as by `Exact`.
+    #[default]
+    Seen,
+    /// With the parameters that the epoch ends with, without noise: another forward pass over all rows, a third of an epoch.
+    Exact,
+}
+
+/// Blocks of rows that epoch 0 is scored on.
+const SAMPLE: usize = 16;
 
 /// One row of the history.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,9 +36,9 @@ pub struct Epoch {
     pub epoch: u64,
     /// Steps done.
     pub step: u64,
-    /// On the training rows, without noise.
+    /// On the training rows, as [`TrainScores`] says.
     pub train: Scores,
-    /// On the validation rows.
+    /// On the validation rows, with the parameters that the epoch ends with, without noise.
     pub validation: Option<Scores>,
     /// Learning rate of the last step.
     pub rate: f64,
@@ -63,7 +83,7 @@ pub struct Outcome<S: Real> {
 }
 
 impl<S: Real> Outcome<S> {
-    /// The scores of the delivered parameters.
+    /// The row of the history that the delivered parameters are from. For their exact scores see [`Prepared::scores`].
     pub fn delivered(&self) -> Epoch {
         let found = self.history.iter().find(|row| row.epoch == self.epoch);
         *found.or(self.history.last()).unwrap_or(&Epoch {
@@ -84,10 +104,10 @@ impl<S: Real> Prepared<S> {
         (run, outcome)
     }
 
-    /// Loss and error on both sets.
-    pub fn scores(&self, run: &Run<S>) -> (Scores, Option<Scores>) {
-        let setup = run.setup();
-        let on = |rows| evaluate(&setup.network, &*setup.loss, run.theta(), rows);
+    /// Loss and error of θ on the training and the validation rows, without noise.
+    pub fn scores(&self, theta: &[S]) -> (Scores, Option<Scores>) {
+        let setup = &self.setup;
+        let on = |rows| evaluate(&setup.network, &*setup.loss, theta, rows);
         (on(&setup.train), self.validation.as_deref().map(on))
     }
 
@@ -99,15 +119,25 @@ impl<S: Real> Prepared<S> {
         probes: &mut [&mut dyn Probe<S>],
         watch: &mut dyn Watch,
     ) -> Outcome<S> {
-        let row = |run: &Run<S>| {
-            let (train, validation) = self.scores(run);
+        let setup = Arc::clone(run.setup());
+        let Recipe { early_stopping, reduce_on_plateau, .. } = &self.recipe;
+        let judged_by_train = self.validation.is_none() && (early_stopping.is_some() || reduce_on_plateau.is_some());
+        let exact = self.train_scores == TrainScores::Exact || judged_by_train;
+        let evaluator = |rows| Evaluator::new(&setup.network, rows);
+        let train = evaluator(&setup.train);
+        let validation = self.validation.as_deref().map(evaluator);
+        let scores = |rows: &Evaluator<'_, S>, run: &Run<S>, most_blocks: usize| {
+            rows.scores(&setup.network, &*setup.loss, run.theta(), most_blocks)
+        };
+        let row = |run: &Run<S>, train: Scores| {
+            let validation = validation.as_ref().map(|rows| scores(rows, run, usize::MAX));
             Epoch { epoch: run.epoch(), step: run.step_count(), train, validation, rate: run.rate() }
         };
         let judged = |row: &Epoch| row.validation.unwrap_or(row.train).loss;
-        let mut history = vec![row(run)];
+        let mut history = vec![row(run, scores(&train, run, if exact { usize::MAX } else { SAMPLE }))];
         let mut plateau = Plateau::default();
-        let mut best = (judged(&history[0]), run.epoch(), Buf::copy_of(run.theta()));
-        let mut good = best.clone();
+        let mut good = Kept { value: judged(&history[0]), epoch: run.epoch(), theta: Buf::copy_of(run.theta()) };
+        let mut best = early_stopping.map(|rule| (rule, good.clone()));
         let mut stop = StopReason::Epochs;
         'training: for _ in 0..epochs {
             loop {
@@ -119,33 +149,51 @@ impl<S: Real> Prepared<S> {
                     break;
                 }
             }
-            let now = row(run);
+            let now = row(run, if exact { scores(&train, run, usize::MAX) } else { run.seen() });
             history.push(now);
             let value = judged(&now);
-            if !value.is_finite() {
-                // Training rows were fine one batch at a time, but the whole set overflows: the next step would show where.
+            let seen_only = !exact && validation.is_none();
+            if !value.is_finite() || seen_only && !run.still_finite() {
+                // The batches were fine one at a time, but under the parameters after the last step something overflows: the
+                // next step would show where.
                 let trouble = NonFinite { step: run.step_count(), layer: "output".into(), quantity: "loss" };
                 stop = StopReason::NotFinite(trouble);
                 break;
             }
-            good = (value, run.epoch(), Buf::copy_of(run.theta()));
-            let margin = self.recipe.early_stopping.map_or(0.0, |s| s.margin);
-            if value < best.0 - margin || !best.0.is_finite() {
-                best.clone_from(&good);
+            good.keep(value, run);
+            if let Some((rule, best)) = &mut best
+                && (value < best.value - rule.margin || !best.value.is_finite())
+            {
+                best.keep(value, run);
             }
-            if let Some(rule) = &self.recipe.reduce_on_plateau {
+            if let Some(rule) = reduce_on_plateau {
                 run.rate_factor = rule.observe(&mut plateau, value);
             }
             if !watch.epoch(&now, epochs) {
                 stop = StopReason::Asked;
                 break;
             }
-            if self.recipe.early_stopping.is_some_and(|s| run.epoch() >= best.1 + s.patience as u64) {
+            if best.as_ref().is_some_and(|(rule, best)| run.epoch() >= best.epoch + rule.patience as u64) {
                 stop = StopReason::EarlyStopping;
                 break;
             }
         }
-        let (_, epoch, theta) = if self.recipe.early_stopping.is_some() { best } else { good };
+        let Kept { epoch, theta, .. } = best.map_or(good, |(_, best)| best);
         Outcome { theta, epoch, history, stop }
+    }
+}
+
+/// Parameters that may be delivered.
+#[derive(Clone)]
+struct Kept<S: Real> {
+    value: f64,
+    epoch: u64,
+    theta: Buf<S>,
+}
+
+impl<S: Real> Kept<S> {
+    fn keep(&mut self, value: f64, run: &Run<S>) {
+        (self.value, self.epoch) = (value, run.epoch());
+        self.theta.copy_from_slice(run.theta());
     }
 }

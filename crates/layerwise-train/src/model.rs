@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate, predict};
 use crate::fit::Outcome;
-use crate::prepared::{Prepared, scale};
+use crate::predictor::Predictor;
+use crate::prepared::Prepared;
 use crate::recipe::Recipe;
+use crate::samples::Samples;
 
 const FORMAT: &str = "layerwise-model";
 const VERSION: u32 = 1;
@@ -121,7 +123,21 @@ impl Model {
         &self.file.outputs
     }
 
-    /// Probabilities of the classes, or predicted values.
+    /// What predicts again and again without allocating, `samples` at a time. It keeps a copy of the parameters.
+    pub fn predictor(&self, samples: usize) -> Predictor {
+        Predictor::new(self, samples)
+    }
+
+    pub(crate) fn loss(&self) -> &Arc<dyn Loss> {
+        &self.loss
+    }
+
+    /// Of the features, and of the target values.
+    pub(crate) fn scalers(&self) -> (&Scaler, &Scaler) {
+        (&self.file.scaler, &self.file.target_scaler)
+    }
+
+    /// Probabilities of the classes, or predicted values. For many small calls see [`Model::predictor`].
     ///
     /// Shapes: x is features × samples, the result outputs × samples. Errors: another number of features.
     pub fn predict_proba(&self, x: &DMatrix<f64>) -> Result<DMatrix<f64>, TrainError> {
@@ -187,7 +203,7 @@ impl Model {
             let problem = format!("number of features should be {}, got {}", self.network.d_in(), data.n_features());
             return Err(TrainError::recipe("x", problem));
         }
-        let rows = scale(&self.file.scaler, &self.file.target_scaler, data)?;
+        let rows = Samples::new(data, &self.file.scaler, &self.file.target_scaler)?;
         Ok(evaluate(&self.network, &*self.loss, &self.theta, &rows))
     }
 

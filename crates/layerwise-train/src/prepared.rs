@@ -7,6 +7,7 @@ use layerwise_data::{Dataset, Scaler, Target, check_batch};
 
 use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate};
+use crate::fit::TrainScores;
 use crate::recipe::Recipe;
 use crate::run::{Run, Setup};
 use crate::samples::Samples;
@@ -24,6 +25,8 @@ pub struct Prepared<S: Real> {
     pub setup: Arc<Setup<S>>,
     /// Rows to judge by.
     pub validation: Option<Arc<Samples<S>>>,
+    /// How trainings score their training rows; [`TrainScores::Seen`] unless it is changed.
+    pub train_scores: TrainScores,
 }
 
 impl<S: Real> Prepared<S> {
@@ -38,7 +41,7 @@ impl<S: Real> Prepared<S> {
             Target::Classes { .. } => Scaler::None,
             Target::Values { values, .. } => Scaler::fit(recipe.target_scaling, values)?,
         };
-        let scaled = |data: &Dataset| scale(&scaler, &target_scaler, data).map(Arc::new);
+        let scaled = |data: &Dataset| Samples::new(data, &scaler, &target_scaler).map(Arc::new);
         let network = recipe.network_for(train)?;
         let setup = Setup {
             loss: recipe.loss_for(&train.target),
@@ -50,7 +53,8 @@ impl<S: Real> Prepared<S> {
             network,
         };
         let validation = validation.map(scaled).transpose()?;
-        Ok(Prepared { recipe: recipe.clone(), scaler, target_scaler, setup: Arc::new(setup), validation })
+        let (recipe, setup, train_scores) = (recipe.clone(), Arc::new(setup), TrainScores::default());
+        Ok(Prepared { recipe, scaler, target_scaler, setup, validation, train_scores })
     }
 
     /// A run at its start.
@@ -62,17 +66,7 @@ impl<S: Real> Prepared<S> {
     ///
     /// Errors: another number of features.
     pub fn score(&self, theta: &[S], data: &Dataset) -> Result<Scores, TrainError> {
-        let rows = scale(&self.scaler, &self.target_scaler, data)?;
+        let rows = Samples::new(data, &self.scaler, &self.target_scaler)?;
         Ok(evaluate(&self.setup.network, &*self.setup.loss, theta, &rows))
     }
-}
-
-/// The rows of `data` as the network sees them.
-pub(crate) fn scale<S: Real>(inputs: &Scaler, targets: &Scaler, data: &Dataset) -> Result<Samples<S>, TrainError> {
-    let mut data = data.clone();
-    inputs.transform(&mut data.x)?;
-    if let Target::Values { values, .. } = &mut data.target {
-        targets.transform(values)?;
-    }
-    Ok(Samples::new(&data))
 }

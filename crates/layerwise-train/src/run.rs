@@ -8,6 +8,7 @@ use layerwise_network::{Batch, Network, Penalty, Probe, Snapshot, Supervised, Wo
 use layerwise_optimizers::{Optimizer, State};
 use layerwise_tensor::{Buf, Key, Purpose, elementwise};
 
+use crate::evaluate::{Scores, Tally};
 use crate::samples::{Picked, Samples};
 
 /// What a run does not change: everything but the numbers.
@@ -62,6 +63,8 @@ pub struct Run<S: Real> {
     cursor: usize,
     epoch: u64,
     step: u64,
+    /// What the steps of this epoch saw.
+    seen: Tally,
     /// Factor on the learning rate.
     pub rate_factor: f64,
 }
@@ -83,6 +86,7 @@ impl<S: Real> Run<S> {
             cursor: rows,
             epoch: 0,
             step: 0,
+            seen: Tally::default(),
             rate_factor: 1.0,
             setup,
         }
@@ -146,6 +150,13 @@ impl<S: Real> Run<S> {
         self.order.len().div_ceil(self.setup.batch)
     }
 
+    /// The scores of the epoch so far, as its steps saw the rows: each batch with the parameters before its step, and with noise.
+    ///
+    /// NaN before the first step.
+    pub fn seen(&self) -> Scores {
+        self.seen.scores(&self.setup.train)
+    }
+
     /// The learning rate of the next step.
     pub fn rate(&self) -> f64 {
         self.setup.optimizer.rate(&Step { count: self.step + 1, rate_factor: self.rate_factor })
@@ -160,6 +171,7 @@ impl<S: Real> Run<S> {
         if self.cursor >= self.order.len() {
             self.epoch += 1;
             self.cursor = 0;
+            self.seen = Tally::default();
             fill_order(&mut self.order, self.seed, self.epoch);
         }
         let end = (self.cursor + setup.batch).min(self.order.len());
@@ -183,6 +195,9 @@ impl<S: Real> Run<S> {
         if !finite {
             return Err(self.locate());
         }
+        // The targets of `batch` again, which cannot be borrowed for so long.
+        let rows = self.picked.rows();
+        self.seen.add(self.workspace.output(), rows.targets(0..n), rows.weights(0..n), self.workspace.each());
         let step = self.step;
         let due = probes.iter().any(|probe| probe.due(step));
         let before = due.then(|| (self.theta.clone(), self.grad.clone()));
@@ -209,6 +224,17 @@ impl<S: Real> Run<S> {
             }
         }
         Ok(value.value())
+    }
+
+    /// Whether the risk of the last batch, without noise, is finite under the parameters after its step.
+    pub(crate) fn still_finite(&mut self) -> bool {
+        let Setup { network, loss, .. } = &*self.setup;
+        let (rows, n) = (self.picked.rows(), self.workspace.n());
+        let batch = Batch { x: rows.x(0..n), targets: rows.targets(0..n), weights: rows.weights(0..n) };
+        let (workspace, key) = (&mut self.workspace, Key::new(0, Purpose::Mask));
+        let mut objective =
+            Supervised { network, loss: &**loss, penalties: &[], batch, workspace, pass: Pass::Predict, key };
+        objective.risk(&self.theta).finite()
     }
 
     /// The first place, in the order of computation, that holds a number which is not finite.

@@ -5,8 +5,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use layerwise_data::{Dataset, digits_split};
+use layerwise_data::{Dataset, digits_split, friedman1, two_blobs};
 use layerwise_layers::{Dense, Dropout, Layers};
+use layerwise_losses::{BernoulliCrossEntropy, Losses};
 use layerwise_network::{Probe, Snapshot};
 use layerwise_optimizers::{Adam, Optimizers, Sgd};
 use layerwise_regularizers::{L2, MaxNorm, Regularizers};
@@ -210,6 +211,45 @@ fn a_model_survives_its_file_and_damaged_files_are_refused() {
         assert!(message.contains(part) && !message.contains('\n'), "{message}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A model of one epoch, and inputs for it.
+fn small_model(data: &Dataset, loss: Option<Losses>) -> Model {
+    let recipe = Recipe { epochs: 1, loss, ..Recipe::default() };
+    let prepared = Prepared::new(&recipe, data, None).unwrap();
+    let (_, outcome) = prepared.train(1, &mut [], &mut ());
+    Model::new(&prepared, data, &outcome)
+}
+
+#[test]
+fn a_predictor_allocates_nothing_and_predicts_what_its_model_does() {
+    let one_output = Losses::BernoulliCrossEntropy(BernoulliCrossEntropy);
+    for (data, loss) in
+        [(digits_split().test, None), (friedman1(100, 5, 1.0, 1), None), (two_blobs(100, 2, 1.0, 1), Some(one_output))]
+    {
+        let model = small_model(&data, loss);
+        // What a program has is numbers in f32.
+        let x: Vec<f32> = data.x.iter().map(|&v| v as f32).collect();
+        let wide = nalgebra::DMatrix::from_iterator(data.x.nrows(), data.x.ncols(), x.iter().map(|&v| f64::from(v)));
+        let want: Vec<f32> = model.predict_proba(&wide).unwrap().iter().map(|&v| v as f32).collect();
+        for samples in [1, 7, 1000] {
+            let mut predictor = model.predictor(samples);
+            let (d, k) = (predictor.n_features(), predictor.n_outputs());
+            let mut y = vec![f32::NAN; data.len() * k];
+            predictor.predict_into(&x[..d], &mut y[..k]).unwrap();
+            let before = ALLOCATIONS.get();
+            predictor.predict_into(&x, &mut y).unwrap();
+            for (x, y) in x.chunks(d).zip(y.chunks_mut(k)).take(10) {
+                predictor.predict_into(x, y).unwrap();
+            }
+            assert_eq!(ALLOCATIONS.get() - before, 0);
+            assert!(y.iter().zip(&want).all(|(y, want)| (y - want).abs() <= 1e-5 * want.abs().max(1.0)));
+            let refused =
+                |n, m| predictor.clone().predict_into(&vec![0.0; n], &mut vec![0.0; m]).unwrap_err().to_string();
+            assert_eq!(refused(d + 1, k), format!("x: length should be a multiple of {d}, got {}", d + 1));
+            assert_eq!(refused(2 * d, k), format!("y: length should be {} for 2 samples, got {k}", 2 * k));
+        }
+    }
 }
 
 #[test]
