@@ -12,6 +12,7 @@ mod site;
 mod source;
 mod tidy;
 mod tools;
+mod ulp;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ Tasks:
   budget     Count the packages that a crate pulls in against its limit
   docs       Build book and API documentation as one site in target/site
   mutants    Change the code, one place at a time, and report what no test notices (hours)
+  ulp        Measure the elementary functions: errors over all numbers of f32, and what a number costs (minutes)
   ci         Everything but the tests: format, lints, tidy, gradcheck, docs, budget
 
 `cargo xtask TASK --help` tells more.";
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         "budget" => budget::main(&words),
         "docs" => site::main(&words),
         "mutants" => mutants::main(&words),
+        "ulp" => ulp::main(&words),
         "ci" => ci::main(&words),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
@@ -80,7 +83,7 @@ fn main() -> ExitCode {
         }
         "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
         other => Err(Trouble::Usage(format!(
-            "task should be gradcheck, tidy, budget, docs, mutants or ci, got `{other}`; see `cargo xtask --help`"
+            "task should be gradcheck, tidy, budget, docs, mutants, ulp or ci, got `{other}`; see `cargo xtask --help`"
         ))),
     };
     match result {

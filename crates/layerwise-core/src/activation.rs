@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use layerwise_tensor::simd::{self, Kernel};
 use layerwise_tensor::{Scalar, elementwise};
 
 use crate::init::Init;
@@ -80,13 +81,42 @@ impl<A: Activation> Layer for Pointwise<A> {
     }
 }
 
+// Kernels instead of closures: an activation such as GELU is too large for the compiler to inline of its own accord.
+struct Values<'a, A, S>(&'a A, &'a mut [S], &'a [S]);
+
+impl<S: Scalar, A: Activation> Kernel for Values<'_, A, S> {
+    type Out = ();
+    #[inline(always)]
+    fn run(self) {
+        // A copy of its parameters, of which the compiler knows that writing y does not change them.
+        let activation = self.0.clone();
+        for (y, x) in self.1.iter_mut().zip(self.2) {
+            *y = activation.value(*x);
+        }
+    }
+}
+
+struct Slopes<'a, A, S>(&'a A, &'a mut [S], [&'a [S]; 3]);
+
+impl<S: Scalar, A: Activation> Kernel for Slopes<'_, A, S> {
+    type Out = ();
+    #[inline(always)]
+    fn run(self) {
+        let (activation, [x, y, dy]) = (self.0.clone(), self.2);
+        for (((dx, x), y), dy) in self.1.iter_mut().zip(x).zip(y).zip(dy) {
+            *dx = activation.slope(*x, *y) * *dy;
+        }
+    }
+}
+
 impl<S: Scalar, A: Activation> LayerKernel<S> for Pointwise<A> {
     fn forward(&self, mut io: Forward<'_, S>) {
-        elementwise::map(io.y.data(), io.x.data(), |x| self.0.value(x));
+        elementwise::ranges(io.y.data(), [io.x.data()], |y, [x]| simd::run(Values(&self.0, y, x)));
     }
     fn backward(&self, io: Backward<'_, S>) {
         if let Some(mut dx) = io.dx {
-            elementwise::map3(dx.data(), io.x.data(), io.y.data(), io.dy.data(), |x, y, dy| self.0.slope(x, y) * dy);
+            let inputs = [io.x.data(), io.y.data(), io.dy.data()];
+            elementwise::ranges(dx.data(), inputs, |dx, inputs| simd::run(Slopes(&self.0, dx, inputs)));
         }
     }
 }

@@ -9,8 +9,9 @@
 use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::float::Float;
 use crate::gemm::{self, Op, Write};
-use crate::math::f64s;
+use crate::math;
 use crate::matrix::MatMut;
 use crate::scalar::{Scalar, assign, sealed};
 use crate::trace;
@@ -83,7 +84,7 @@ impl DoubleDouble {
     /// self · 2ᵏ.
     fn scaled(self, k: i64) -> Self {
         // Two factors, because 2ᵏ alone may not be a number where the result is one.
-        let (a, b) = (f64s::pow2(k / 2), f64s::pow2(k - k / 2));
+        let [a, b] = f64::powers(k as f64 + f64::MAGIC);
         settled((self.hi * a * b, self.lo * a * b))
     }
 
@@ -103,7 +104,7 @@ impl DoubleDouble {
 
     /// ln(1 + x) for |x| ≤ 0.5: a step of Newton's method on eʸ − 1 = x from the f64 value.
     fn ln_1p_near_0(self) -> Self {
-        let y = Self::from(f64s::ln_1p(self.hi));
+        let y = Self::from(math::ln_1p(self.hi));
         let x = y.exp_m1_near_0();
         y + (self - x) / (x + Self::ONE)
     }
@@ -238,7 +239,7 @@ impl Scalar for DoubleDouble {
         if (self.hi - 1.0).abs() <= 0.5 {
             return (self - Self::ONE).ln_1p_near_0();
         }
-        let y = f64s::ln(self.hi);
+        let y = math::ln(self.hi);
         if !y.is_finite() {
             return Self::from(y);
         }
@@ -269,7 +270,16 @@ impl Scalar for DoubleDouble {
         sign * (Self::ONE - TWO / ((x + x).exp() + Self::ONE))
     }
     fn sigmoid(self) -> Self {
+        // For negative numbers e⁻ˣ may be infinite where the result is a number.
+        if self.hi < 0.0 {
+            let e = self.exp();
+            return e / (Self::ONE + e);
+        }
         Self::ONE / (Self::ONE + (-self).exp())
+    }
+    fn softplus(self) -> Self {
+        // On both sides the same function, so this is no comparison for `trace`.
+        if self.hi.is_sign_negative() { self.exp().ln_1p() } else { self + (-self).exp().ln_1p() }
     }
     fn erf(self) -> Self {
         if self.hi >= 1.5 {

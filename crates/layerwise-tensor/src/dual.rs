@@ -115,6 +115,8 @@ pub trait Plane: Scalar {
     fn scratch() -> &'static LocalKey<Scratch<Self>>;
     /// Whether this is the exact number 0 in every part, without a comparison for `trace`.
     fn vanishes(self) -> bool;
+    /// The sign of the number, or of its zero, without a comparison for `trace`.
+    fn negative(self) -> bool;
     /// 2/√π in the precision of the type.
     #[inline(always)]
     fn frac_2_sqrt_pi() -> Self {
@@ -122,7 +124,7 @@ pub trait Plane: Scalar {
     }
 }
 macro_rules! plane {
-    ($($t:ty: $vanishes:expr $(, $constant:expr)?;)*) => {$(
+    ($($t:ty: $vanishes:expr, $negative:expr $(, $constant:expr)?;)*) => {$(
         impl Plane for $t {
             fn scratch() -> &'static LocalKey<Scratch<Self>> {
                 thread_local! {
@@ -135,6 +137,11 @@ macro_rules! plane {
                 let vanishes: fn(Self) -> bool = $vanishes;
                 vanishes(self)
             }
+            #[inline(always)]
+            fn negative(self) -> bool {
+                let negative: fn(Self) -> bool = $negative;
+                negative(self)
+            }
             $(
                 fn frac_2_sqrt_pi() -> Self {
                     $constant
@@ -144,12 +151,13 @@ macro_rules! plane {
     )*};
 }
 plane! {
-    f32: |x| x == 0.0;
-    f64: |x| x == 0.0;
-    DoubleDouble: |x| x.hi() == 0.0, double_double::FRAC_2_SQRT_PI;
-    Bounded<f32>: |x| x.value == 0.0 && x.error == 0.0;
-    Bounded<f64>: |x| x.value == 0.0 && x.error == 0.0;
-    Dual<DoubleDouble>: |x| x.re.vanishes() && x.eps.vanishes(), Dual::new(Plane::frac_2_sqrt_pi(), Scalar::ZERO);
+    f32: |x| x == 0.0, |x| x.is_sign_negative();
+    f64: |x| x == 0.0, |x| x.is_sign_negative();
+    DoubleDouble: |x| x.hi() == 0.0, |x| x.hi().is_sign_negative(), double_double::FRAC_2_SQRT_PI;
+    Bounded<f32>: |x| x.value == 0.0 && x.error == 0.0, |x| x.value.is_sign_negative();
+    Bounded<f64>: |x| x.value == 0.0 && x.error == 0.0, |x| x.value.is_sign_negative();
+    Dual<DoubleDouble>:
+        |x| x.re.vanishes() && x.eps.vanishes(), |x| x.re.negative(), Dual::new(Plane::frac_2_sqrt_pi(), Scalar::ZERO);
 }
 
 impl<T: Plane> Scalar for Dual<T> {
@@ -190,7 +198,7 @@ impl<T: Plane> Scalar for Dual<T> {
     fn tanh(self) -> Self {
         // 1/cosh² as 4t/(1+t)², t = e^(−2|x|): unlike 1 − y², exact in the tails.
         let twice = self.re + self.re;
-        let t = T::select(self.re.value().is_sign_negative(), twice, -twice).exp();
+        let t = T::select(self.re.negative(), twice, -twice).exp();
         let sech = T::of(2.0) / (T::ONE + t);
         Dual::new(self.re.tanh(), t * sech * sech * self.eps)
     }
@@ -198,6 +206,10 @@ impl<T: Plane> Scalar for Dual<T> {
     fn sigmoid(self) -> Self {
         // 1 − σ(x) as σ(−x), exact in the tails.
         Dual::new(self.re.sigmoid(), self.re.sigmoid() * (-self.re).sigmoid() * self.eps)
+    }
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        Dual::new(self.re.softplus(), self.re.sigmoid() * self.eps)
     }
     #[inline(always)]
     fn erf(self) -> Self {

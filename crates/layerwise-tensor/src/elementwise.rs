@@ -26,6 +26,23 @@ fn parts(n: usize) -> usize {
     if n < SERIAL { 1 } else { team::width() * (n / (team::width() * SERIAL)).clamp(1, SHARES) }
 }
 
+/// Calls `f` with ranges of y and the same ranges of x₁, …, x_N, over the current team.
+///
+/// For a [`Kernel`] with a large body: its `#[inline(always)]` is a promise. Whether the closure of [`map`] or [`map3`] is
+/// inlined is the compiler's choice, and one that is not is a call a number, several times slower.
+///
+/// Panics: if the lengths differ.
+pub fn ranges<S: Scalar, const N: usize>(y: &mut [S], x: [&[S]; N], f: impl Fn(&mut [S], [&[S]; N]) + Sync) {
+    let n = y.len();
+    assert!(x.iter().all(|x| x.len() == n), "elementwise: {n} results from {:?} numbers", x.map(<[S]>::len));
+    let out = team::Shared(y.as_mut_ptr());
+    team::split(n, GRAIN, parts(n), &|range| {
+        // SAFETY: the ranges are disjoint and within 0..n, and `y` is borrowed for the whole call.
+        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
+        f(y, x.map(|x| &x[range.clone()]));
+    });
+}
+
 /// y\[i\] ← f(x\[i\]).
 ///
 /// Panics: if the lengths differ.
@@ -40,14 +57,7 @@ pub fn map<S: Scalar>(y: &mut [S], x: &[S], f: impl Fn(S) -> S + Copy + Sync) {
             }
         }
     }
-    assert!(y.len() == x.len(), "map: {} results from {} numbers", y.len(), x.len());
-    let n = y.len();
-    let out = team::Shared(y.as_mut_ptr());
-    team::split(n, GRAIN, parts(n), &|range| {
-        // SAFETY: the ranges are disjoint and within 0..n, and `y` is borrowed for the whole call.
-        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
-        simd::run(Map(y, &x[range], f));
-    });
+    ranges(y, [x], |y, [x]| simd::run(Map(y, x, f)));
 }
 
 /// o\[i\] ← f(a\[i\], b\[i\], c\[i\]).
@@ -64,14 +74,7 @@ pub fn map3<S: Scalar>(o: &mut [S], a: &[S], b: &[S], c: &[S], f: impl Fn(S, S, 
             }
         }
     }
-    let n = o.len();
-    assert!(n == a.len() && n == b.len() && n == c.len(), "map3: lengths {n}, {}, {}, {}", a.len(), b.len(), c.len());
-    let out = team::Shared(o.as_mut_ptr());
-    team::split(n, GRAIN, parts(n), &|range| {
-        // SAFETY: as in `map`.
-        let o = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
-        simd::run(Map3(o, &a[range.clone()], &b[range.clone()], &c[range], f));
-    });
+    ranges(o, [a, b, c], |o, [a, b, c]| simd::run(Map3(o, a, b, c, f)));
 }
 
 /// f(&mut a\[i\], b\[i\]).
@@ -92,7 +95,7 @@ pub fn zip<S: Scalar>(a: &mut [S], b: &[S], f: impl Fn(&mut S, S) + Copy + Sync)
     let n = a.len();
     let out = team::Shared(a.as_mut_ptr());
     team::split(n, GRAIN, parts(n), &|range| {
-        // SAFETY: as in `map`.
+        // SAFETY: as in `ranges`.
         let a = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
         simd::run(Zip(a, &b[range], f));
     });
@@ -237,7 +240,7 @@ pub fn sum_columns<S: Scalar>(write: Write, acc: &mut [S], m: Mat<'_, S>) {
     let d = acc.len();
     let out = team::Shared(acc.as_mut_ptr());
     team::split(d, GRAIN, parts(m.data().len()), &|rows| {
-        // SAFETY: as in `map`.
+        // SAFETY: as in `ranges`.
         let acc = unsafe { std::slice::from_raw_parts_mut(out.get().add(rows.start), rows.len()) };
         simd::run(Sum(acc, m, rows.start));
     });

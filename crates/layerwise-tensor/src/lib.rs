@@ -12,6 +12,7 @@ pub mod double_double;
 pub mod dual;
 pub mod elementwise;
 mod erf;
+mod float;
 pub mod gemm;
 mod math;
 pub mod matrix;

@@ -50,6 +50,15 @@ pub(crate) use assign;
 /// Every method of the former is branch-free and inlined, so that loops over it vectorize; choose between two computed values
 /// with [`Scalar::select`], never with `if`. There is no fused multiply-add: in return every elementwise result has the same
 /// bits at every dispatch level.
+///
+/// # Accuracy
+///
+/// In `f32` and `f64` every elementary function is within 2 units in the last place of the exact result, over the whole range;
+/// where the result is below the smallest normal number, within 2 of the smallest number. `cargo xtask ulp` measures it, over
+/// all numbers of `f32`. Results below the normal numbers are gradual, not flushed to 0; `exp` is infinite where the result
+/// rounds to more than the largest number, and 0 where it rounds to less than the smallest. At infinite arguments each
+/// function has its limit; `ln` and `ln_1p` are −∞ at 0 and −1, and NaN below; NaN gives NaN. `tanh` and `erf` keep the sign
+/// of 0. In duals the values are the same.
 pub trait Scalar:
     Copy
     + Debug
@@ -93,6 +102,8 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// 1 / (1 + e⁻ˣ).
     fn sigmoid(self) -> Self;
+    /// ln(1 + eˣ), without overflow.
+    fn softplus(self) -> Self;
     /// erf x.
     fn erf(self) -> Self;
     /// erfc x = 1 − erf x, accurate in its tail.
@@ -112,13 +123,6 @@ pub trait Scalar:
     fn min(self, other: Self) -> Self {
         Self::select(self > other, other, self)
     }
-    /// ln(1 + eˣ), without overflow.
-    #[inline(always)]
-    fn softplus(self) -> Self {
-        // Both are the same function, so this is no comparison for `trace`.
-        Self::select(self.value().is_sign_negative(), self.exp().ln_1p(), self + (-self).exp().ln_1p())
-    }
-
     /// c ← op(a) op(b), or c ← c + op(a) op(b). The only matrix product in the workspace.
     ///
     /// Panics: if the shapes do not fit.
@@ -126,7 +130,7 @@ pub trait Scalar:
 }
 
 macro_rules! real {
-    ($t:ident, $math:ident) => {
+    ($t:ident) => {
         impl sealed::Sealed for $t {}
 
         impl Scalar for $t {
@@ -147,15 +151,15 @@ macro_rules! real {
             }
             #[inline(always)]
             fn exp(self) -> Self {
-                math::$math::exp(self)
+                math::exp(self)
             }
             #[inline(always)]
             fn ln(self) -> Self {
-                math::$math::ln(self)
+                math::ln(self)
             }
             #[inline(always)]
             fn ln_1p(self) -> Self {
-                math::$math::ln_1p(self)
+                math::ln_1p(self)
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -163,19 +167,23 @@ macro_rules! real {
             }
             #[inline(always)]
             fn tanh(self) -> Self {
-                math::$math::tanh(self)
+                math::tanh(self)
             }
             #[inline(always)]
             fn sigmoid(self) -> Self {
-                math::$math::sigmoid(self)
+                math::sigmoid(self)
+            }
+            #[inline(always)]
+            fn softplus(self) -> Self {
+                math::softplus(self)
             }
             #[inline(always)]
             fn erf(self) -> Self {
-                erf::erf(f64::from(self)) as $t
+                erf::erf(self)
             }
             #[inline(always)]
             fn erfc(self) -> Self {
-                erf::erfc(f64::from(self)) as $t
+                erf::erfc(self)
             }
             #[inline(always)]
             fn abs(self) -> Self {
@@ -191,8 +199,8 @@ macro_rules! real {
         }
     };
 }
-real!(f32, f32s);
-real!(f64, f64s);
+real!(f32);
+real!(f64);
 
 #[cfg(test)]
 mod tests {
