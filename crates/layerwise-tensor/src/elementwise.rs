@@ -11,9 +11,9 @@ use crate::team;
 const SERIAL: usize = 16_384;
 
 /// Threads get ranges in multiples of this (cache lines, whole vectors).
-const GRAIN: usize = 64;
+pub(crate) const GRAIN: usize = 64;
 
-fn parts(n: usize) -> usize {
+pub(crate) fn parts(n: usize) -> usize {
     if n < SERIAL { 1 } else { team::width() }
 }
 
