@@ -19,7 +19,7 @@ pub trait Objective<S: Scalar> {
 
 /// out ← ∇²f(θ) v, exactly: one gradient in dual numbers, of `f32` or `f64`. Returns f(θ).
 ///
-/// Cost: two to three gradients in the same precision. The scratch grows in the first call and is kept.
+/// Cost: about three gradients in the same precision. The scratch grows in the first call and is kept.
 /// Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian". Panics: if the lengths differ.
 pub fn hvp<T: Plane>(
     f: &mut dyn Objective<Dual<T>>,

@@ -32,8 +32,10 @@ fn normal<S: Scalar>(n: usize, seed: u64) -> Vec<S> {
     (0..n).map(|_| S::of(rng.normal())).collect()
 }
 
+type Entry<'a, 'b> = (&'a str, Box<dyn FnMut() + 'b>);
+
 /// Least seconds of each, and the median over the rounds of its ratio to the first. Printed beside them is the ratio of the least.
-fn race<'a>(work: &mut [(&'a str, Box<dyn FnMut() + '_>)]) -> Vec<(&'a str, f64, f64)> {
+fn race<'a>(work: &mut [Entry<'a, '_>]) -> Vec<(&'a str, f64, f64)> {
     let mut seconds = vec![Vec::new(); work.len()];
     for round in 0..ROUNDS + 3 {
         for (seconds, (_, f)) in seconds.iter_mut().zip(&mut *work) {
@@ -106,7 +108,7 @@ where
                     }),
                 ),
                 ("hessian kept", Box::new(|| _ = hessian.product(&v, by_hessian))),
-                ("gauss-newton kept", Box::new(|| _ = gauss.product(&v, by_gauss))),
+                ("gauss-newton kept", Box::new(|| gauss.product(&v, by_gauss))),
             ])
         });
         println!("{name}, {} bits, {threads} threads", 8 * size_of::<T>());

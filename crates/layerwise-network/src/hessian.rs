@@ -46,7 +46,7 @@ where
 
     /// out ← ∇² v. Returns the risk with its penalties.
     ///
-    /// Cost: two to three gradients, the first product at a θ; then less than two. Allocates nothing after the first product.
+    /// Cost: about two and a half gradients, the first product at a θ; then about two. Allocates nothing after the first product.
     /// Panics: if the lengths differ.
     pub fn product(&mut self, v: &[T], out: &mut [T]) -> T {
         let n = self.n;

@@ -124,7 +124,7 @@ fn directions_that_move_one_block_or_none_are_no_exception() {
     let mut workspace = Workspace::new(&network, N);
     let mut hessian = Hessian::new(risk(&network, &data, &penalties, &mut workspace, true), &theta);
     let mut out = vec![f64::NAN; n];
-    let ranges: Vec<_> = network.blocks().map(|(_, block)| block.range()).chain([0..0]).collect();
+    let ranges: Vec<_> = network.blocks().map(|(_, block)| block.range()).chain(std::iter::once(0..0)).collect();
     for range in ranges {
         let mut v = vec![0.0; n];
         v[range.clone()].copy_from_slice(&direction(n, 6)[range]);

@@ -135,7 +135,7 @@ macro_rules! plane {
             }
             fn current() -> &'static LocalKey<Current<Self>> {
                 thread_local! {
-                    static CURRENT: Current<$t> = const { Current::NONE };
+                    static CURRENT: Current<$t> = const { Current::none() };
                 }
                 &CURRENT
             }

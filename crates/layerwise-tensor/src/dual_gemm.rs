@@ -121,7 +121,7 @@ impl<T: Plane> Gradient<T> {
         let zero = Dual::new(T::ZERO, T::ZERO);
         self.set.sort_unstable_by_key(|range| range.start);
         let mut done = 0;
-        for range in self.set.iter().cloned().chain([out.len()..out.len()]) {
+        for range in self.set.iter().cloned().chain(std::iter::once(out.len()..out.len())) {
             let gap = done..range.start;
             derivatives(&mut out[gap.clone()], &self.duals[gap.clone()]);
             self.duals[gap].fill(zero);
@@ -217,7 +217,9 @@ struct Context<'a, T> {
 pub struct Current<T: 'static>(Cell<*const Context<'static, T>>);
 
 impl<T: 'static> Current<T> {
-    pub(crate) const NONE: Self = Current(Cell::new(ptr::null()));
+    pub(crate) const fn none() -> Self {
+        Current(Cell::new(ptr::null()))
+    }
 }
 
 impl<'a, T: Plane> Context<'a, T> {
