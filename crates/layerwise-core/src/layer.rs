@@ -223,7 +223,7 @@ impl<'a, S: Scalar> ParamsMut<'a, S> {
     pub fn add_product(&mut self, i: usize, a: Op<'_, S>, b: Op<'_, S>) {
         let write = self.write(i);
         let block = &self.blocks[i];
-        S::gemm(MatMut::new(&mut self.grad[block.range()], block.rows, block.cols), write, a, b);
+        S::gemm_gradient(MatMut::new(&mut self.grad[block.range()], block.rows, block.cols), write, a, b);
     }
 
     /// Block i ← or += the sum of the columns of m.

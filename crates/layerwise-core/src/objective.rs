@@ -1,7 +1,9 @@
 //! The seam: something with a value and a gradient at every θ. Networks, penalties, line searches, gradient checks and curvature
 //! take one or are one.
 
-use layerwise_tensor::{Dual, Dual64, Scalar};
+use layerwise_tensor::dual::Plane;
+use layerwise_tensor::dual_gemm::derivatives;
+use layerwise_tensor::{Dual, Evaluation, Known, Scalar};
 
 /// A function of θ.
 pub trait Objective<S: Scalar> {
@@ -15,11 +17,17 @@ pub trait Objective<S: Scalar> {
     fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S;
 }
 
-/// out ← ∇²f(θ) v, exactly: one gradient in dual numbers. Returns f(θ).
+/// out ← ∇²f(θ) v, exactly: one gradient in dual numbers, of `f32` or `f64`. Returns f(θ).
 ///
-/// Cost: three to four gradients. Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian".
-/// Panics: if the lengths differ.
-pub fn hvp(f: &mut dyn Objective<Dual64>, theta: &[f64], v: &[f64], out: &mut [f64], scratch: &mut Vec<Dual64>) -> f64 {
+/// Cost: about three gradients in the same precision. The scratch grows in the first call and is kept.
+/// Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian". Panics: if the lengths differ.
+pub fn hvp<T: Plane>(
+    f: &mut dyn Objective<Dual<T>>,
+    theta: &[T],
+    v: &[T],
+    out: &mut [T],
+    scratch: &mut Vec<Dual<T>>,
+) -> T {
     let n = theta.len();
     assert!(
         f.len() == n && v.len() == n && out.len() == n,
@@ -28,15 +36,10 @@ pub fn hvp(f: &mut dyn Objective<Dual64>, theta: &[f64], v: &[f64], out: &mut [f
         v.len(),
         out.len()
     );
-    scratch.clear();
-    scratch.resize(2 * n, Dual64::ZERO);
+    scratch.resize(2 * n, Dual::ZERO);
     let (point, grad) = scratch.split_at_mut(n);
-    for ((p, &t), &v) in point.iter_mut().zip(theta).zip(v) {
-        *p = Dual::new(t, v);
-    }
-    let value = f.eval(point, grad);
-    for (out, g) in out.iter_mut().zip(grad) {
-        *out = g.eps;
-    }
+    let known = [Known::join(point, theta, Some(v))];
+    let value = Evaluation::new(&known).run(|| f.eval(known[0].duals(), grad));
+    derivatives(out, grad);
     value.re
 }

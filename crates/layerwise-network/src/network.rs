@@ -70,11 +70,18 @@ impl Network {
 
     /// 1 where θ holds a weight, 0 at biases and padding.
     pub fn weights_mask<S: Scalar>(&self) -> Buf<S> {
+        self.mask(|block| block.role == Role::Weight)
+    }
+
+    /// 1 where θ holds a parameter, 0 at padding.
+    pub fn params_mask<S: Scalar>(&self) -> Buf<S> {
+        self.mask(|_| true)
+    }
+
+    fn mask<S: Scalar>(&self, of: impl Fn(&Block) -> bool) -> Buf<S> {
         let mut mask = Buf::zeros(self.n_theta);
-        for (_, block) in self.blocks() {
-            if block.role == Role::Weight {
-                mask[block.range()].fill(S::ONE);
-            }
+        for (_, block) in self.blocks().filter(|(_, block)| of(block)) {
+            mask[block.range()].fill(S::ONE);
         }
         mask
     }

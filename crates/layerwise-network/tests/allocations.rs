@@ -1,4 +1,4 @@
-//! Once memory is planned, neither a gradient nor a Gauss–Newton product allocates anything.
+//! Once memory is planned, neither a gradient nor a product with the Hessian or the Gauss–Newton matrix allocates anything.
 #![allow(clippy::unwrap_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -8,7 +8,7 @@ use layerwise_activations::Tanh;
 use layerwise_core::{Objective, Pass, Pointwise, Targets};
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::Squared;
-use layerwise_network::{Batch, Builder, GaussNewton, Supervised, Workspace};
+use layerwise_network::{Batch, Builder, GaussNewton, Hessian, Supervised, Workspace};
 use layerwise_tensor::{Key, Mat, Purpose};
 
 struct Counting;
@@ -39,25 +39,32 @@ fn gradients_and_products_allocate_nothing() {
     let targets = Targets::Values(Mat::new(&t, 2, 20));
     let theta = network.init::<f64>(1);
     let (v, mut out) = (theta.clone(), theta.clone());
-    let mut workspace = Workspace::new(&network, 20);
-    let mut risk = Supervised {
+    let mut workspaces = [(); 2].map(|()| Workspace::new(&network, 20));
+    let [first, second] = workspaces.each_mut();
+    let risk = |workspace| Supervised {
         network: &network,
         loss: &Squared,
         penalties: &[],
         batch: Batch { x: Mat::new(&x, 5, 20), targets, weights: Some(&weights) },
-        workspace: &mut workspace,
+        workspace,
         pass: Pass::Train,
         key: Key::new(0, Purpose::Mask),
     };
-    // The first call may grow the scratch that the matrix product keeps a thread.
+    // The first call may grow the scratch that the matrix product keeps a thread, and the tape.
     let count = |f: &mut dyn FnMut()| {
         f();
         let before = COUNT.load(Ordering::Relaxed);
         f();
         COUNT.load(Ordering::Relaxed) - before
     };
+    let (mut risk, another) = (risk(first), risk(second));
     assert_eq!(count(&mut || _ = risk.eval(&theta, &mut out)), 0);
     let mut matrix = GaussNewton::new(risk, &theta);
     assert_eq!(count(&mut || matrix.product(&v, &mut out)), 0);
     assert_eq!(count(&mut || _ = matrix.at(&theta)), 0);
+    let mut matrix = Hessian::new(another, &theta);
+    assert_eq!(count(&mut || _ = matrix.product(&v, &mut out)), 0);
+    assert_eq!(count(&mut || matrix.at(&theta)), 0);
+    // A new θ finds the memory of the old one.
+    assert_eq!(count(&mut || _ = matrix.product(&v, &mut out)), 0);
 }

@@ -10,8 +10,10 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 use std::thread::LocalKey;
 
 use crate::bounded::Bounded;
+use crate::buf::Buf;
 use crate::double_double::{self, DoubleDouble};
-use crate::gemm::{self, Op, Write};
+use crate::dual_gemm::{self, Current};
+use crate::gemm::{Op, Write};
 use crate::matrix::MatMut;
 use crate::scalar::{Scalar, assign, sealed};
 
@@ -106,13 +108,14 @@ assign!([T: Scalar] Dual<T>);
 
 impl<T> sealed::Sealed for Dual<T> {}
 
-type Scratch<T> = RefCell<Vec<T>>;
-
-/// The plane type of a dual number.
-#[doc(hidden)]
+/// The type of both parts of a dual number.
 pub trait Plane: Scalar {
     /// Per-thread scratch for products.
-    fn scratch() -> &'static LocalKey<Scratch<Self>>;
+    #[doc(hidden)]
+    fn scratch() -> &'static LocalKey<RefCell<Buf<Self>>>;
+    /// What products on this thread look at.
+    #[doc(hidden)]
+    fn current() -> &'static LocalKey<Current<Self>>;
     /// Whether this is the exact number 0 in every part, without a comparison for `trace`.
     fn vanishes(self) -> bool;
     /// The sign of the number, or of its zero, without a comparison for `trace`.
@@ -126,11 +129,17 @@ pub trait Plane: Scalar {
 macro_rules! plane {
     ($($t:ty: $vanishes:expr, $negative:expr $(, $constant:expr)?;)*) => {$(
         impl Plane for $t {
-            fn scratch() -> &'static LocalKey<Scratch<Self>> {
+            fn scratch() -> &'static LocalKey<RefCell<Buf<Self>>> {
                 thread_local! {
-                    static SCRATCH: Scratch<$t> = const { RefCell::new(Vec::new()) };
+                    static SCRATCH: RefCell<Buf<$t>> = RefCell::default();
                 }
                 &SCRATCH
+            }
+            fn current() -> &'static LocalKey<Current<Self>> {
+                thread_local! {
+                    static CURRENT: Current<$t> = const { Current::none() };
+                }
+                &CURRENT
             }
             #[inline(always)]
             fn vanishes(self) -> bool {
@@ -231,56 +240,12 @@ impl<T: Plane> Scalar for Dual<T> {
         self.re.finite() && self.eps.finite()
     }
 
-    /// (A + εA′)(B + εB′) = AB + ε(A′B + AB′), by contiguous products on unpacked planes. The product of a plane that is zero
-    /// everywhere is left out, which loses the NaN of 0 · ∞ there.
     fn gemm(c: MatMut<'_, Self>, write: Write, a: Op<'_, Self>, b: Op<'_, Self>) {
-        gemm::check(&c, &a, &b);
-        let (m, n) = (c.rows(), c.cols());
-        let (na, nb) = (a.mat().data().len(), b.mat().data().len());
-        T::scratch().with(|scratch| {
-            let mut scratch = scratch.take();
-            let [a_re, a_eps, b_re, b_eps, c_re, c_eps] = planes(&mut scratch, [na, na, nb, nb, m * n, m * n]);
-            let a_moves = unpack(a.mat().data(), a_re, a_eps);
-            let b_moves = unpack(b.mat().data(), b_re, b_eps);
-            T::gemm(MatMut::new(c_re, m, n), Write::Set, a.with(a_re), b.with(b_re));
-            let mut write_eps = Write::Set;
-            if a_moves {
-                T::gemm(MatMut::new(c_eps, m, n), write_eps, a.with(a_eps), b.with(b_re));
-                write_eps = Write::Add;
-            }
-            if b_moves {
-                T::gemm(MatMut::new(c_eps, m, n), write_eps, a.with(a_re), b.with(b_eps));
-            }
-            if !a_moves && !b_moves {
-                c_eps.fill(T::ZERO);
-            }
-            for ((c, &re), &eps) in c.into_data().iter_mut().zip(&*c_re).zip(&*c_eps) {
-                let product = Dual::new(re, eps);
-                *c = match write {
-                    Write::Set => product,
-                    Write::Add => *c + product,
-                };
-            }
-            T::scratch().set(scratch);
-        });
+        dual_gemm::product(c, write, a, b);
     }
-}
-
-/// Disjoint pieces of these sizes.
-fn planes<T: Scalar, const N: usize>(scratch: &mut Vec<T>, sizes: [usize; N]) -> [&mut [T]; N] {
-    scratch.resize(scratch.len().max(sizes.iter().sum()), T::ZERO);
-    let mut rest = scratch.as_mut_slice();
-    sizes.map(|n| rest.split_off_mut(..n).unwrap_or_default())
-}
-
-/// Splits into planes; whether any ε part is not zero.
-fn unpack<T: Plane>(from: &[Dual<T>], re: &mut [T], eps: &mut [T]) -> bool {
-    let mut moves = false;
-    for ((d, re), eps) in from.iter().zip(re).zip(eps) {
-        (*re, *eps) = (d.re, d.eps);
-        moves |= !d.eps.vanishes();
+    fn gemm_gradient(c: MatMut<'_, Self>, write: Write, a: Op<'_, Self>, b: Op<'_, Self>) {
+        dual_gemm::gradient(c, write, a, b);
     }
-    moves
 }
 
 #[cfg(test)]

@@ -19,10 +19,10 @@ const SERIAL: usize = 32 * 1024;
 const SHARES: usize = 4;
 
 /// Threads get ranges in multiples of this (cache lines, whole vectors).
-const GRAIN: usize = 64;
+pub(crate) const GRAIN: usize = 64;
 
 /// In how many ranges the threads take `n` numbers: as many for each thread.
-fn parts(n: usize) -> usize {
+pub(crate) fn parts(n: usize) -> usize {
     if n < SERIAL { 1 } else { team::width() * (n / (team::width() * SERIAL)).clamp(1, SHARES) }
 }
 

@@ -25,6 +25,8 @@ pub enum Purpose {
     Data = 5,
     /// Statistics such as permutation tests.
     Test = 6,
+    /// Random directions in θ, as the start of a Krylov space.
+    Direction = 7,
 }
 
 /// The name of one random stream.

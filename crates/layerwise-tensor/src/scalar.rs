@@ -127,6 +127,12 @@ pub trait Scalar:
     ///
     /// Panics: if the shapes do not fit.
     fn gemm(c: MatMut<'_, Self>, write: Write, a: Op<'_, Self>, b: Op<'_, Self>);
+
+    /// The same for a part of a gradient, which is added to and read by nobody before it is complete: where only its derivative is
+    /// wanted ([`crate::dual_gemm::Gradient`]), values are left out.
+    fn gemm_gradient(c: MatMut<'_, Self>, write: Write, a: Op<'_, Self>, b: Op<'_, Self>) {
+        Self::gemm(c, write, a, b);
+    }
 }
 
 macro_rules! real {
