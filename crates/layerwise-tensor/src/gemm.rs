@@ -1,8 +1,11 @@
 //! The one matrix product: C ← op(A) op(B), or C ← C + op(A) op(B), on contiguous column-major windows.
 //!
-//! Backend: `private-gemm-x86` (assembly kernels for AVX-512 and AVX2, picked at run time) where the processor has AVX2 and
-//! FMA, else `matrixmultiply`. Large products are split by rows of C over the current [`crate::team`]; every number of C is
-//! then computed as by one thread (tested, since the backend does not promise it).
+//! Every number of C is one chain of multiply-adds in the order of k, which starts from 0 or from what C held:
+//! cᵢⱼ ← fma(aᵢₖ, bₖⱼ, cᵢⱼ), k = 0, 1, …. So the result has the same bits for any number of threads, at AVX2 and AVX-512, and
+//! on whatever the kernels are tuned to; a processor without fused multiply-add rounds twice in each link of the chain.
+//!
+//! `gemm/blocked.rs` cuts the work, `gemm/vector.rs` and `gemm/x86.rs` are its registers. Large products are split over the
+//! current [`crate::team`].
 
 use std::cell::{Cell, RefCell};
 

@@ -4,6 +4,8 @@
 //! Every number of C is one chain of multiply-adds in the order of k, which starts from 0 or from what C held. No blocking, tile
 //! or number of threads changes that chain, so none changes a bit.
 
+use std::ptr::null_mut;
+
 use super::Write;
 use super::vector::Vector;
 
@@ -92,14 +94,25 @@ pub(super) unsafe fn product<V: Vector>(p: &Part<V::Item>, memory: impl FnOnce(u
                 let chain = step > 0 || p.write == Write::Add;
                 for first in (0..p.m).step_by(rows) {
                     let m = rows.min(p.m - first);
-                    let mut a = p.a.add(first * p.a_row + step * p.a_col);
-                    let mut a_col = p.a_col;
-                    if plan.copy_a || m % V::LEN != 0 {
-                        copy_strip::<V>(a, p.a_row, p.a_col, m, k, a_copy);
-                        (a, a_col) = (a_copy, rows);
+                    let from = p.a.add(first * p.a_row + step * p.a_col);
+                    let mut strip = Strip {
+                        k,
+                        a: from,
+                        a_col: p.a_col,
+                        copy: None,
+                        ahead: Ahead::new(p, from, rows, k),
+                        c: p.c.add(first + column * p.c_col),
+                        c_col: p.c_col,
+                        m,
+                        n,
+                        chain,
+                    };
+                    if plan.copy_a && p.a_row == 1 && m == rows && n >= V::COLUMNS {
+                        strip.copy = Some(a_copy);
+                    } else if plan.copy_a || m % V::LEN != 0 {
+                        copy_strip::<V>(from, p.a_row, p.a_col, m, k, a_copy);
+                        (strip.a, strip.a_col) = (a_copy, rows);
                     }
-                    let strip =
-                        Strip { k, a, a_col, c: p.c.add(first + column * p.c_col), c_col: p.c_col, m, n, chain };
                     match m.div_ceil(V::LEN) {
                         1 => strip.run::<V, 1>(&b),
                         2 => strip.run::<V, 2>(&b),
@@ -110,6 +123,41 @@ pub(super) unsafe fn product<V: Vector>(p: &Part<V::Item>, memory: impl FnOnce(u
                 }
             }
         }
+    }
+}
+
+/// The next strip of A, fetched to the caches while this one is used.
+struct Ahead<T> {
+    line: *const T,
+    /// From line to line, in numbers; numbers of a line; lines.
+    step: usize,
+    length: usize,
+    lines: usize,
+}
+
+impl<T> Ahead<T> {
+    /// Behind the strip of `rows` rows and k steps at `a`.
+    #[inline(always)]
+    fn new(p: &Part<T>, a: *const T, rows: usize, k: usize) -> Self {
+        let line = a.wrapping_add(rows * p.a_row);
+        if p.a_row == 1 {
+            Ahead { line, step: p.a_col, length: rows, lines: k }
+        } else {
+            Ahead { line, step: p.a_row, length: k, lines: rows }
+        }
+    }
+
+    /// Fetches `lines` lines.
+    #[inline(always)]
+    fn fetch<V: Vector<Item = T>>(&mut self, lines: usize) {
+        let lines = lines.min(self.lines);
+        for _ in 0..lines {
+            for at in (0..self.length).step_by(64 / size_of::<T>()) {
+                V::prefetch(self.line.wrapping_add(at));
+            }
+            self.line = self.line.wrapping_add(self.step);
+        }
+        self.lines -= lines;
     }
 }
 
@@ -147,14 +195,6 @@ unsafe fn copy_strip<V: Vector>(a: *const V::Item, a_row: usize, a_col: usize, m
     let rows = V::STRIP * V::LEN;
     // SAFETY: the caller's promise.
     unsafe {
-        if a_row == 1 && m == rows {
-            for i in 0..k {
-                for j in 0..V::STRIP {
-                    V::load(a.add(i * a_col + j * V::LEN)).store(to.add(i * rows + j * V::LEN));
-                }
-            }
-            return;
-        }
         if a_row == 1 {
             for i in 0..k {
                 for at in (0..m).step_by(V::LEN) {
@@ -233,6 +273,9 @@ struct Strip<T> {
     k: usize,
     a: *const T,
     a_col: usize,
+    /// Where the first tile leaves a copy of A for the others.
+    copy: Option<*mut T>,
+    ahead: Ahead<T>,
     c: *mut T,
     c_col: usize,
     m: usize,
@@ -242,26 +285,35 @@ struct Strip<T> {
 
 impl<T: Copy> Strip<T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<Item = T>, const REGISTERS: usize>(&self, b: &Right<T>) {
+    unsafe fn run<V: Vector<Item = T>, const REGISTERS: usize>(mut self, b: &Right<T>) {
         // SAFETY: the caller's promise.
         unsafe {
+            let fetch = self.ahead.lines.div_ceil(self.n.div_ceil(V::COLUMNS));
             let mut j = 0;
+            if REGISTERS == V::STRIP
+                && let Some(copy) = self.copy
+            {
+                self.tile::<V, REGISTERS, 6, true>(j, b, copy);
+                (self.a, self.a_col) = (copy, V::STRIP * V::LEN);
+                j += V::COLUMNS;
+            }
             if 2 * REGISTERS <= V::STRIP && b.next == b.col * V::COLUMNS {
                 while j + 2 * V::COLUMNS <= self.n {
-                    self.tile::<V, REGISTERS, 12>(j, b);
+                    self.tile::<V, REGISTERS, 12, false>(j, b, null_mut());
                     j += 2 * V::COLUMNS;
                 }
             }
             while j + V::COLUMNS <= self.n {
-                self.tile::<V, REGISTERS, 6>(j, b);
+                self.ahead.fetch::<V>(fetch);
+                self.tile::<V, REGISTERS, 6, false>(j, b, null_mut());
                 j += V::COLUMNS;
             }
             match self.n - j {
-                1 => self.tile::<V, REGISTERS, 1>(j, b),
-                2 => self.tile::<V, REGISTERS, 2>(j, b),
-                3 => self.tile::<V, REGISTERS, 3>(j, b),
-                4 => self.tile::<V, REGISTERS, 4>(j, b),
-                5 => self.tile::<V, REGISTERS, 5>(j, b),
+                1 => self.tile::<V, REGISTERS, 1, false>(j, b, null_mut()),
+                2 => self.tile::<V, REGISTERS, 2, false>(j, b, null_mut()),
+                3 => self.tile::<V, REGISTERS, 3, false>(j, b, null_mut()),
+                4 => self.tile::<V, REGISTERS, 4, false>(j, b, null_mut()),
+                5 => self.tile::<V, REGISTERS, 5, false>(j, b, null_mut()),
                 _ => {}
             }
         }
@@ -269,7 +321,12 @@ impl<T: Copy> Strip<T> {
 
     /// `WIDTH` columns from column j, a multiple of `COLUMNS`.
     #[inline(always)]
-    unsafe fn tile<V: Vector<Item = T>, const REGISTERS: usize, const WIDTH: usize>(&self, j: usize, b: &Right<T>) {
+    unsafe fn tile<V: Vector<Item = T>, const REGISTERS: usize, const WIDTH: usize, const COPY: bool>(
+        &self,
+        j: usize,
+        b: &Right<T>,
+        mut copy: *mut T,
+    ) {
         // SAFETY: the caller's promise: numbers of C outside of the m rows are neither read nor written.
         unsafe {
             let last = self.m - (REGISTERS - 1) * V::LEN;
@@ -290,6 +347,12 @@ impl<T: Copy> Strip<T> {
                 (b0.wrapping_add(3 * b.col), b0.wrapping_add(6 * b.col), b0.wrapping_add(9 * b.col));
             for _ in 0..self.k {
                 let left: [V; REGISTERS] = std::array::from_fn(|i| V::load(a.add(i * V::LEN)));
+                if COPY {
+                    for (i, left) in left.into_iter().enumerate() {
+                        left.store(copy.add(i * V::LEN));
+                    }
+                    copy = copy.add(REGISTERS * V::LEN);
+                }
                 for (j, sums) in sums.iter_mut().enumerate() {
                     let group = match j / 3 {
                         0 => b0,

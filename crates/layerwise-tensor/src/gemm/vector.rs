@@ -14,6 +14,8 @@ pub(super) trait Vector: Copy {
     /// Columns.
     const COLUMNS: usize = 6;
 
+    /// Brings the cache line of `at`, any address, near; no more than a hint.
+    fn prefetch(at: *const Self::Item);
     /// All zeros.
     unsafe fn zero() -> Self;
     /// `LEN` times x.
@@ -47,6 +49,8 @@ macro_rules! portable {
             // NEON has twice as many registers as SSE.
             const STRIP: usize = if cfg!(target_arch = "aarch64") { 4 } else { 2 };
 
+            #[inline(always)]
+            fn prefetch(_: *const $t) {}
             #[inline(always)]
             unsafe fn zero() -> Self {
                 Portable([0.0; $n])

@@ -22,6 +22,11 @@ macro_rules! vector {
             const STRIP: usize = $strip;
 
             #[inline(always)]
+            fn prefetch(at: *const $t) {
+                // SAFETY: every x86-64 has the instruction, and it accesses no memory.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+            }
+            #[inline(always)]
             unsafe fn zero() -> Self {
                 // SAFETY: the instruction exists (see above), as for all calls below; memory is the caller's promise.
                 $name(unsafe { $zero() })
