@@ -1,4 +1,6 @@
-//! `cargo xtask budget`: how many packages a user of a crate builds, against stated limits.
+//! `cargo xtask budget`: how many packages a user of a crate builds, and for how long, against stated limits.
+
+mod cold;
 
 use std::collections::BTreeSet;
 
@@ -10,14 +12,21 @@ const HELP: &str = "\
 Counts the packages that each crate pulls in, itself included (normal dependencies of this platform, `cargo tree -e
 normal`, each package and version once), and fails if one exceeds its limit.
 
-Usage: cargo xtask budget";
+Usage: cargo xtask budget [--cold]
+
+  --cold  First builds, timed: of each crate, of its main dependencies alone, of candle-nn and of burn; about 20 minutes.
+          Writes docs/results/builds.md";
 
 /// The most packages that a crate may pull in, itself included.
 const LIMITS: [(&str, usize); 3] = [("layerwise-activations", 40), ("layerwise", 75), ("layerwise-cli", 110)];
 
 pub fn main(words: &[String]) -> Result<(), Trouble> {
-    if args::parse(words, &[], HELP)?.is_none() {
+    let (cold, words) = args::flag(words, "--cold")?;
+    if args::parse(&words, &[], HELP)?.is_none() {
         return Ok(());
+    }
+    if cold {
+        return cold::main();
     }
     println!("{:<24} {:>8} {:>6} {:>6}", "crate", "packages", "own", "limit");
     let mut over = Vec::new();

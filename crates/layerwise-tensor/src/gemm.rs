@@ -1,13 +1,26 @@
 //! The one matrix product: C ← op(A) op(B), or C ← C + op(A) op(B), on contiguous column-major windows.
 //!
-//! Backend: `private-gemm-x86` (assembly kernels for AVX-512 and AVX2, picked at run time) where the processor has AVX2 and
-//! FMA, else `matrixmultiply`. Large products are split by rows of C over the current [`crate::team`]; every number of C is
-//! then computed as by one thread (tested, since the backend does not promise it).
+//! Every number of C is one chain of multiply-adds in the order of k, which starts from 0 or from what C held:
+//! cᵢⱼ ← fma(aᵢₖ, bₖⱼ, cᵢⱼ), k = 0, 1, …. So the result has the same bits for any number of threads, at AVX2 and AVX-512, and
+//! on whatever the kernels are tuned to; a processor without fused multiply-add rounds twice in each link of the chain.
+//!
+//! `gemm/blocked.rs` cuts the work, `gemm/vector.rs` and `gemm/x86.rs` are its registers. Large products are split over the
+//! current [`crate::team`].
 
+use std::cell::{Cell, RefCell};
+
+use self::blocked::Part;
+use self::vector::Portable;
+use crate::buf::Buf;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Scalar;
 use crate::simd::{self, Level};
 use crate::team;
+
+mod blocked;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// An operand: the matrix or its transpose.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +57,10 @@ impl<'a, S: Scalar> Op<'a, S> {
     }
 
     /// (distance between rows, distance between columns) after the operation.
-    fn strides(&self) -> (isize, isize) {
+    fn strides(&self) -> (usize, usize) {
         match self {
-            Op::N(m) => (1, m.rows() as isize),
-            Op::T(m) => (m.rows() as isize, 1),
+            Op::N(m) => (1, m.rows()),
+            Op::T(m) => (m.rows(), 1),
         }
     }
 
@@ -83,12 +96,16 @@ pub(crate) fn check<S: Scalar>(c: &MatMut<'_, S>, a: &Op<'_, S>, b: &Op<'_, S>) 
 /// Below this many multiply-adds a product stays on one thread.
 const SERIAL: usize = 500_000;
 
-/// Rows of C go to threads in multiples of this.
-const ROWS: usize = 16;
+/// A matrix of which every number is used once, by a single column, is read from far away: threads pay from this size on.
+const SERIAL_COLUMN: usize = 100_000;
 
-/// On how many threads a product runs.
+/// Multiply-adds of a part, if there are more parts than threads: for each part A or B is copied again.
+const PART: usize = 100_000_000;
+
+/// Into how many parts a product is cut; several a thread, if they are large, so that one that is held up takes fewer.
 fn parts(m: usize, k: usize, n: usize) -> usize {
-    if m * k * n < SERIAL { 1 } else { team::width() }
+    let (serial, work, width) = (if n == 1 { SERIAL_COLUMN } else { SERIAL }, m * k * n, team::width());
+    if width == 1 || work < serial { 1 } else { width * (work / (width * PART)).clamp(1, 4) }
 }
 
 /// The product of real matrices.
@@ -108,25 +125,35 @@ pub(crate) fn real<S: Element>(mut c: MatMut<'_, S>, write: Write, a: Op<'_, S>,
     let (b_row, b_col) = b.strides();
     let out = team::Shared(c.data().as_mut_ptr());
     let (left, right) = (a.mat().data(), b.mat().data());
-    team::split(m, ROWS, parts(m, k, n), &|rows| {
-        // SAFETY: `check` showed that the strides and sizes stay within the three windows. Each call gets other rows of C, so
-        // no number of C is written by two threads, and C is borrowed mutably for the whole call.
+    let level = simd::level();
+    // Along the longer side, so that the numbers that every thread reads are few.
+    let by_rows = m >= n;
+    // Whole strips and slivers, where there are many.
+    let grain = match (by_rows, m.max(n) >= 512) {
+        (true, true) => 64,
+        (true, false) => 16,
+        (false, _) => 48,
+    };
+    team::split(m.max(n), grain, parts(m, k, n), &|range| {
+        let (rows, columns) = if by_rows { (range, 0..n) } else { (0..m, range) };
+        // SAFETY: `check` showed that the strides and sizes stay within the three windows. Each call gets other numbers of C, so
+        // none is written by two threads, and C is borrowed mutably for the whole call. The level is the processor's.
         unsafe {
             let part = Part {
-                c: out.get().add(rows.start),
-                c_col: m as isize,
-                a: left.as_ptr().offset(rows.start as isize * a_row),
+                c: out.get().add(rows.start + columns.start * m),
+                c_col: m,
+                a: left.as_ptr().add(rows.start * a_row),
                 a_row,
                 a_col,
-                b: right.as_ptr(),
+                b: right.as_ptr().add(columns.start * b_col),
                 b_row,
                 b_col,
                 m: rows.len(),
                 k,
-                n,
+                n: columns.len(),
                 write,
             };
-            product(&part);
+            S::product(level, &part);
         }
     });
 }
@@ -146,105 +173,70 @@ pub(crate) fn plain<S: Scalar>(mut c: MatMut<'_, S>, write: Write, a: &Op<'_, S>
     }
 }
 
-/// Raw operands of one product; C has row stride 1.
-pub(crate) struct Part<S> {
-    c: *mut S,
-    c_col: isize,
-    a: *const S,
-    a_row: isize,
-    a_col: isize,
-    b: *const S,
-    b_row: isize,
-    b_col: isize,
-    m: usize,
-    k: usize,
-    n: usize,
-    write: Write,
-}
-
 /// A real element type with its kernels.
 pub(crate) trait Element: Scalar {
-    #[cfg(target_arch = "x86_64")]
-    const DTYPE: private_gemm_x86::DType;
-    /// Safety: the pointers of `part` must be valid for its sizes and strides, and C must not overlap A or B.
-    unsafe fn portable(part: &Part<Self>);
+    /// The product with the registers of `level`.
+    ///
+    /// Safety: the pointers must be valid for the sizes and strides, C must overlap neither A nor B, and the level must be one
+    /// that the processor has.
+    unsafe fn product(level: Level, part: &Part<Self>);
 }
 
-/// Safety: as for [`Element::portable`].
-unsafe fn product<S: Element>(part: &Part<S>) {
-    #[cfg(target_arch = "x86_64")]
-    if simd::level() >= Level::Avx2 {
-        // SAFETY: the caller's promise; the level says that the instructions exist.
-        unsafe { x86(part) };
-        return;
-    }
-    // SAFETY: the caller's promise.
-    unsafe { S::portable(part) }
+thread_local! {
+    /// Where copies of A and B are kept, from one product of this thread to the next.
+    static SCRATCH: Cell<Buf<f64>> = Cell::default();
 }
 
-/// Safety: as for [`Element::portable`], on a processor with AVX2 and FMA (AVX-512F at level `Avx512`).
-#[cfg(target_arch = "x86_64")]
-unsafe fn x86<S: Element>(p: &Part<S>) {
-    use private_gemm_x86::{Accum, DstKind, IType, InstrSet, gemm};
-    use std::ptr::{from_ref, null};
-    let alpha = S::ONE;
-    let instructions = if simd::level() == Level::Avx512 { InstrSet::Avx512 } else { InstrSet::Avx256 };
-    let write = match p.write {
-        Write::Set => Accum::Replace,
-        Write::Add => Accum::Add,
-    };
-    // SAFETY: the caller's promise; index and diagonal pointers are null, which the kernel reads as "none".
-    unsafe {
-        gemm(
-            S::DTYPE,
-            IType::U64,
-            instructions,
-            p.m,
-            p.n,
-            p.k,
-            p.c.cast(),
-            1,
-            p.c_col,
-            null(),
-            null(),
-            DstKind::Full,
-            write,
-            p.a.cast(),
-            p.a_row,
-            p.a_col,
-            false,
-            null(),
-            0,
-            p.b.cast(),
-            p.b_row,
-            p.b_col,
-            false,
-            from_ref(&alpha).cast(),
-            1,
-        );
-    }
+/// Runs `f` with a function that gives it memory for so many numbers.
+fn with_scratch<T>(f: impl FnOnce(&dyn Fn(usize) -> *mut T)) {
+    SCRATCH.with(|cell| {
+        let scratch = RefCell::new(cell.take());
+        f(&|n| {
+            let mut scratch = scratch.borrow_mut();
+            let words = (n * size_of::<T>()).div_ceil(size_of::<f64>());
+            if scratch.len() < words {
+                *scratch = Buf::zeros(words);
+            }
+            scratch.as_mut_ptr().cast()
+        });
+        cell.set(scratch.into_inner());
+    });
 }
 
 macro_rules! element {
-    ($t:ident, $dtype:ident, $kernel:path) => {
+    ($t:ident, $avx512:ident, $avx2:ident, $lanes:literal) => {
         impl Element for $t {
-            #[cfg(target_arch = "x86_64")]
-            const DTYPE: private_gemm_x86::DType = private_gemm_x86::DType::$dtype;
-            unsafe fn portable(p: &Part<Self>) {
-                let beta = match p.write {
-                    Write::Set => 0.0,
-                    Write::Add => 1.0,
-                };
-                // SAFETY: the caller's promise. With beta 0 the old contents of C are not read.
-                unsafe {
-                    $kernel(p.m, p.k, p.n, 1.0, p.a, p.a_row, p.a_col, p.b, p.b_row, p.b_col, beta, p.c, 1, p.c_col);
+            unsafe fn product(level: Level, part: &Part<Self>) {
+                /// Safety: as for [`Element::product`], on a processor with AVX-512.
+                #[cfg(target_arch = "x86_64")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma")]
+                unsafe fn avx512(part: &Part<$t>, grow: &dyn Fn(usize) -> *mut $t) {
+                    // SAFETY: the caller's promise.
+                    unsafe { blocked::product::<x86::$avx512>(part, grow) }
                 }
+                /// Safety: as for [`Element::product`], on a processor with AVX2 and FMA.
+                #[cfg(target_arch = "x86_64")]
+                #[target_feature(enable = "avx2,fma")]
+                unsafe fn avx2(part: &Part<$t>, grow: &dyn Fn(usize) -> *mut $t) {
+                    // SAFETY: the caller's promise.
+                    unsafe { blocked::product::<x86::$avx2>(part, grow) }
+                }
+                with_scratch(|grow| match level {
+                    // SAFETY: the caller's promise.
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx512 => unsafe { avx512(part, grow) },
+                    // SAFETY: the caller's promise.
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx2 => unsafe { avx2(part, grow) },
+                    // SAFETY: the caller's promise.
+                    _ => unsafe { blocked::product::<Portable<$t, $lanes>>(part, grow) },
+                });
             }
         }
     };
 }
-element!(f32, F32, matrixmultiply::sgemm);
-element!(f64, F64, matrixmultiply::dgemm);
+element!(f32, F32x16, F32x8, 4);
+element!(f64, F64x8, F64x4, 2);
 
 #[cfg(test)]
 mod tests {
@@ -252,8 +244,13 @@ mod tests {
 
     #[test]
     fn small_products_stay_on_one_thread() {
-        let sizes = || [parts(100, 49, 100), parts(100, 50, 100), parts(1000, 1, 501), parts(1, 500_000, 1)];
-        assert_eq!(sizes(), [1, 1, 1, 1]);
-        assert_eq!(team::Team::new(3).expect("threads").install(sizes), [1, 3, 3, 3]);
+        let sizes = || {
+            let sizes =
+                [(100, 49, 100), (100, 50, 100), (1000, 1, 501), (99, 1000, 1), (100, 1000, 1), (599, 1000, 1000)];
+            let large = [(600, 1000, 1000), (9000, 1000, 1000)];
+            sizes.into_iter().chain(large).map(|(m, k, n)| parts(m, k, n)).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(), [1; 8]);
+        assert_eq!(team::Team::new(3).expect("threads").install(sizes), [1, 3, 3, 1, 3, 3, 6, 12]);
     }
 }
