@@ -74,17 +74,17 @@ pub fn ln<T: Float>(x: T) -> T {
     or_limit(ln_normal(T::select(tiny, x * factor, x), T::select(tiny, exponent, T::ZERO)), x)
 }
 
-/// ln(1 + x), w = 1 + x rounded being a normal number: the logarithm of w, and what the rounding lost.
+/// ln(w + lost) of a normal number w, `lost` being what its rounding lost.
 #[inline(always)]
-fn ln_1p_normal<T: Float>(x: T, w: T) -> T {
-    ln_normal(w, T::ZERO) + (x - (w - T::ONE)) / w
+fn ln_rounded<T: Float>(w: T, lost: T) -> T {
+    ln_normal(w, T::ZERO) + lost / w
 }
 
 /// ln(1 + x).
 #[inline(always)]
 pub fn ln_1p<T: Float>(x: T) -> T {
     let w = T::ONE + x;
-    or_limit(ln_1p_normal(x, w), w)
+    or_limit(ln_rounded(w, x - (w - T::ONE)), w)
 }
 
 /// Hyperbolic tangent: a rational function of x² below 0.625, then 1 − 2 / (e²ˣ + 1); one division for both.
@@ -98,25 +98,31 @@ pub fn tanh<T: Float>(x: T) -> T {
     (T::select(near, a, T::ONE) + numerator / denominator).copysign(x)
 }
 
-/// ln(1 + eˣ), without overflow.
+/// t = e^(−|x|) and w = 1 + t, each with what its rounding lost.
+#[inline(always)]
+fn one_plus_exp<T: Float>(x: T) -> [T; 4] {
+    let parts = Exp::of((-x.abs()).max(T::EXP_ENDS[0]), T::ZERO);
+    let (head, lost) = parts.head();
+    let (t, t_lost) = (parts.scale(head), parts.scale(lost));
+    let w = T::ONE + t;
+    [t, t_lost, w, (t - (w - T::ONE)) + t_lost]
+}
+
+/// ln(1 + eˣ) as max(x, 0) + ln(1 + e^(−|x|)).
 #[inline(always)]
 pub fn softplus<T: Float>(x: T) -> T {
-    let e = exp(-x.abs());
-    let y = ln_1p_normal(e, T::ONE + e);
+    let [_, _, w, w_lost] = one_plus_exp(x);
+    let y = ln_rounded(w, w_lost);
     T::select(x > T::ZERO, x + y, y)
 }
 
-/// 1 / (1 + e⁻ˣ), as t / (1 + t) for x < 0 and 1 / (1 + t) else, t = e^(−|x|).
+/// 1 / (1 + e⁻ˣ), as t / (1 + t) for x < 0 and 1 / (1 + t) else, t = e^(−|x|). To first order, the quotient is given back what
+/// the roundings of both lost.
 #[inline(always)]
 pub fn sigmoid<T: Float>(x: T) -> T {
     let negative = x < T::ZERO;
-    let parts = Exp::of((-x.abs()).max(T::EXP_ENDS[0]), T::ZERO);
-    // t and 1 + t with what their roundings lost; to first order that is given back to the quotient.
-    let (head, lost) = parts.head();
-    let (t, t_lost) = (parts.scale(head), parts.scale(lost));
-    let sum = T::ONE + t;
-    let sum_lost = (t - (sum - T::ONE)) + t_lost;
-    let y = T::select(negative, t, T::ONE) / sum;
+    let [t, t_lost, w, w_lost] = one_plus_exp(x);
+    let y = T::select(negative, t, T::ONE) / w;
     let inverse = T::select(negative, T::ONE - y, y);
-    y + inverse * (T::select(negative, t_lost, T::ZERO) - y * sum_lost)
+    y + inverse * (T::select(negative, t_lost, T::ZERO) - y * w_lost)
 }
