@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod budget;
 mod ci;
+mod date;
 mod gradcheck;
 mod mutants;
 mod ranks;
@@ -23,6 +25,7 @@ Usage: cargo xtask TASK [OPTIONS]
 Tasks:
   gradcheck  Check every derivative: all catalogs and a few whole networks
   tidy       Check the rules of the house: arrows between crates, file heads, unsafe, catalogs
+  bench      Time layerwise, alone or beside other libraries
   budget     Count the packages that a crate pulls in against its limit
   docs       Build book and API documentation as one site in target/site
   mutants    Change the code, one place at a time, and report what no test notices (hours)
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
     let result = match task.as_str() {
         "gradcheck" => gradcheck::main(&words),
         "tidy" => tidy::main(&words),
+        "bench" => bench::main(&words),
         "budget" => budget::main(&words),
         "docs" => site::main(&words),
         "mutants" => mutants::main(&words),
@@ -80,7 +84,7 @@ fn main() -> ExitCode {
         }
         "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
         other => Err(Trouble::Usage(format!(
-            "task should be gradcheck, tidy, budget, docs, mutants or ci, got `{other}`; see `cargo xtask --help`"
+            "task should be gradcheck, tidy, bench, budget, docs, mutants or ci, got `{other}`; see `cargo xtask --help`"
         ))),
     };
     match result {
