@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{cargo, run};
-use crate::{Trouble, args, budget, gradcheck, site, tidy};
+use crate::{Trouble, args, budget, gradcheck, instructions, site, tidy};
 
 const HELP: &str = "\
 Runs, one after the other, and stops at the first that fails:
@@ -14,6 +14,7 @@ Runs, one after the other, and stops at the first that fails:
   cargo xtask gradcheck
   cargo xtask docs
   cargo xtask budget
+  cargo xtask instructions, if valgrind is installed
 
 The tests are not among them: `cargo test --workspace` runs those.
 
@@ -21,13 +22,20 @@ Usage: cargo xtask ci";
 
 type Step = (&'static str, fn() -> Result<(), Trouble>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
     ("lints", || run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
     ("tidy", || tidy::main(&[])),
     ("gradcheck", || gradcheck::main(&[])),
     ("docs", || site::main(&[])),
     ("budget", || budget::main(&[])),
+    ("instructions", || {
+        if !instructions::available() {
+            println!("valgrind is not installed: left out");
+            return Ok(());
+        }
+        instructions::main(&[])
+    }),
 ];
 
 pub fn main(words: &[String]) -> Result<(), Trouble> {

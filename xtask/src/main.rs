@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod budget;
 mod ci;
+mod date;
 mod gradcheck;
+mod instructions;
 mod mutants;
 mod ranks;
 mod shell;
@@ -22,13 +25,15 @@ Tasks of the workspace.
 Usage: cargo xtask TASK [OPTIONS]
 
 Tasks:
-  gradcheck  Check every derivative: all catalogs and a few whole networks
-  tidy       Check the rules of the house: arrows between crates, file heads, unsafe, catalogs
-  budget     Count the packages that a crate pulls in against its limit
-  docs       Build book and API documentation as one site in target/site
-  mutants    Change the code, one place at a time, and report what no test notices (hours)
-  ulp        Measure the elementary functions: errors over all numbers of f32, and what a number costs (minutes)
-  ci         Everything but the tests: format, lints, tidy, gradcheck, docs, budget
+  gradcheck     Check every derivative: all catalogs and a few whole networks
+  tidy          Check the rules of the house: arrows between crates, file heads, unsafe, catalogs
+  bench         Time layerwise, alone or beside other libraries
+  instructions  Count the instructions of hot kernels against the committed counts
+  budget        Count the packages that a crate pulls in, and time first builds, against limits
+  docs          Build book and API documentation as one site in target/site
+  mutants       Change the code, one place at a time, and report what no test notices (hours)
+  ulp           Measure the elementary functions: errors over all numbers of f32, and what a number costs (minutes)
+  ci            Everything but the tests: format, lints, tidy, gradcheck, docs, budget, instructions
 
 `cargo xtask TASK --help` tells more.";
 
@@ -72,6 +77,8 @@ fn main() -> ExitCode {
     let result = match task.as_str() {
         "gradcheck" => gradcheck::main(&words),
         "tidy" => tidy::main(&words),
+        "bench" => bench::main(&words),
+        "instructions" => instructions::main(&words),
         "budget" => budget::main(&words),
         "docs" => site::main(&words),
         "mutants" => mutants::main(&words),
@@ -83,7 +90,8 @@ fn main() -> ExitCode {
         }
         "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
         other => Err(Trouble::Usage(format!(
-            "task should be gradcheck, tidy, budget, docs, mutants, ulp or ci, got `{other}`; see `cargo xtask --help`"
+            "task should be gradcheck, tidy, bench, instructions, budget, docs, mutants, ulp or ci, got `{other}`; \
+             see `cargo xtask --help`"
         ))),
     };
     match result {

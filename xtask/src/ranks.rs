@@ -18,6 +18,7 @@ pub const RANKS: &[(&str, u8)] = &[
     ("layerwise-report", 6),
     ("layerwise", 7),
     ("layerwise-cli", 7),
+    ("layerwise-bench", 7),
     ("xtask", 8),
 ];
 

@@ -18,8 +18,8 @@ An installed mdbook is used; if there is none, it is built once into target/tool
 
 Usage: cargo xtask docs";
 
-/// Crates that are no libraries; the first has the facade's name, and its pages would lie over the facade's.
-pub const PROGRAMS: [&str; 2] = ["layerwise-cli", "xtask"];
+/// Crates that are no libraries for users; the first has the facade's name, and its pages would lie over the facade's.
+pub const PROGRAMS: [&str; 3] = ["layerwise-cli", "layerwise-bench", "xtask"];
 
 pub fn main(words: &[String]) -> Result<(), Trouble> {
     if args::parse(words, &[], HELP)?.is_none() {

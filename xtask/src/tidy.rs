@@ -112,7 +112,9 @@ impl Tree {
                 let relative = relative.to_string_lossy().replace('\\', "/");
                 tree.paths.push(relative.clone());
                 let is_document = name.ends_with(".md") && (relative.starts_with("docs/") || relative == "README.md");
-                let list = if name == "Cargo.toml" {
+                // The peers of the benchmarks are workspaces of their own.
+                let is_manifest = name == "Cargo.toml" && !relative.starts_with("xtask/peers/");
+                let list = if is_manifest {
                     &mut tree.manifests
                 } else if name.ends_with(".rs") {
                     &mut tree.sources

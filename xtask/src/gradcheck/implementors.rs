@@ -52,7 +52,8 @@ pub fn implementors() -> Result<Implementors, Trouble> {
     remove(&stamp)?;
     // rustdoc does not touch a list to which a crate has nothing to add any more: all pages are made anew.
     remove(&doc)?;
-    document(&root(), &folder, &["--workspace", "--exclude", PROGRAMS[0], "--exclude", PROGRAMS[1]])?;
+    let programs = PROGRAMS.map(|name| ["--exclude", name]);
+    document(&root(), &folder, &[&["--workspace"], programs.as_flattened()].concat())?;
     fs::write(&stamp, now)?;
     read(&doc)
 }
