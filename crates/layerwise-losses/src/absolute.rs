@@ -7,7 +7,7 @@ use layerwise_core::{Loss, LossKernel, ShapeError, Targets};
 use layerwise_tensor::{Mat, MatMut, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::pointwise;
+use crate::pointwise::{self, Term};
 
 /// Σᵢ |yᵢ − tᵢ|.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,13 +26,18 @@ impl Loss for Absolute {
     }
 }
 
+impl Term for Absolute {
+    #[inline(always)]
+    fn term<S: Scalar>(self, y: S, t: S) -> (S, S) {
+        let d = y - t;
+        let sign = S::select(d > S::ZERO, S::ONE, S::select(d < S::ZERO, -S::ONE, S::ZERO));
+        (d.abs(), sign)
+    }
+}
+
 impl<S: Scalar> LossKernel<S> for Absolute {
     fn eval(&self, y: Mat<'_, S>, targets: Targets<'_, S>, each: &mut [S], dy: MatMut<'_, S>) {
-        pointwise::eval(y, targets, each, dy, |y, t| {
-            let d = y - t;
-            let sign = S::select(d > S::ZERO, S::ONE, S::select(d < S::ZERO, -S::ONE, S::ZERO));
-            (d.abs(), sign)
-        });
+        pointwise::eval(*self, y, targets, each, dy);
     }
     fn predict(&self, _y: MatMut<'_, S>) {}
 }

@@ -8,7 +8,7 @@ use layerwise_core::{Loss, LossKernel, ShapeError, Targets};
 use layerwise_tensor::{Mat, MatMut, Scalar, elementwise};
 use serde::{Deserialize, Serialize};
 
-use crate::pointwise;
+use crate::pointwise::{self, Term};
 
 /// Cross-entropy of independent yes-or-no outputs, from logits; predicts their probabilities.
 ///
@@ -30,17 +30,22 @@ impl Loss for BernoulliCrossEntropy {
     }
 }
 
+impl Term for BernoulliCrossEntropy {
+    #[inline(always)]
+    fn term<S: Scalar>(self, y: S, t: S) -> (S, S) {
+        // |y| by `select`, as a function whose derivative at 0 is that of one side: with 0 the two kinks would not cancel.
+        let positive = y > S::ZERO;
+        let e = S::select(positive, -y, y).exp();
+        let (likely, unlikely) = (S::ONE / (S::ONE + e), e / (S::ONE + e));
+        let (p, q) = (S::select(positive, likely, unlikely), S::select(positive, unlikely, likely));
+        let linear = S::select(positive, (S::ONE - t) * y, -(t * y));
+        (linear + e.ln_1p(), (S::ONE - t) * p - t * q)
+    }
+}
+
 impl<S: Scalar> LossKernel<S> for BernoulliCrossEntropy {
     fn eval(&self, y: Mat<'_, S>, targets: Targets<'_, S>, each: &mut [S], dy: MatMut<'_, S>) {
-        pointwise::eval(y, targets, each, dy, |y, t| {
-            // |y| by `select`, as a function whose derivative at 0 is that of one side: with 0 the two kinks would not cancel.
-            let positive = y > S::ZERO;
-            let e = S::select(positive, -y, y).exp();
-            let (likely, unlikely) = (S::ONE / (S::ONE + e), e / (S::ONE + e));
-            let (p, q) = (S::select(positive, likely, unlikely), S::select(positive, unlikely, likely));
-            let linear = S::select(positive, (S::ONE - t) * y, -(t * y));
-            (linear + e.ln_1p(), (S::ONE - t) * p - t * q)
-        });
+        pointwise::eval(*self, y, targets, each, dy);
     }
     fn predict(&self, mut y: MatMut<'_, S>) {
         elementwise::each(y.data(), |y| *y = y.sigmoid());

@@ -7,7 +7,7 @@ use layerwise_core::{Loss, LossKernel, ShapeError, Targets};
 use layerwise_tensor::{Mat, MatMut, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::pointwise;
+use crate::pointwise::{self, Term};
 
 /// Squared for small errors, absolute for large ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,15 +46,20 @@ impl Loss for Huber {
     }
 }
 
+impl Term for Huber {
+    #[inline(always)]
+    fn term<S: Scalar>(self, y: S, t: S) -> (S, S) {
+        let delta = S::of(self.delta);
+        let d = y - t;
+        let cut = d.max(-delta).min(delta);
+        // ½ d² = cut (d − ½ cut) inside; δ (|d| − ½ δ) = cut (d − ½ cut) outside.
+        (cut * (d - S::of(0.5) * cut), cut)
+    }
+}
+
 impl<S: Scalar> LossKernel<S> for Huber {
     fn eval(&self, y: Mat<'_, S>, targets: Targets<'_, S>, each: &mut [S], dy: MatMut<'_, S>) {
-        let delta = S::of(self.delta);
-        pointwise::eval(y, targets, each, dy, |y, t| {
-            let d = y - t;
-            let cut = d.max(-delta).min(delta);
-            // ½ d² = cut (d − ½ cut) inside; δ (|d| − ½ δ) = cut (d − ½ cut) outside.
-            (cut * (d - S::of(0.5) * cut), cut)
-        });
+        pointwise::eval(*self, y, targets, each, dy);
     }
     fn predict(&self, _y: MatMut<'_, S>) {}
 }

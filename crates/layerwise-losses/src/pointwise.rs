@@ -8,23 +8,24 @@ use layerwise_tensor::{Mat, MatMut, Scalar};
 /// Numbers whose values wait on the stack for their ordered sum.
 const BLOCK: usize = 64;
 
-/// each\[j\] ← Σᵢ f(yᵢⱼ, tᵢⱼ).0, dy ← f(y, t).1. The class of a sample counts as its one value.
+/// f(y, t) and ∂f/∂y. A trait and no closure, because `#[inline(always)]` is a promise: a large closure is not inlined, and its
+/// loop not vectorized.
+pub trait Term: Copy {
+    /// The value and the slope; `#[inline(always)]`.
+    fn term<S: Scalar>(self, y: S, t: S) -> (S, S);
+}
+
+/// each\[j\] ← Σᵢ f(yᵢⱼ, tᵢⱼ), dy ← ∂f/∂y. The class of a sample counts as its one value.
 ///
 /// Panics: if the shapes do not fit.
-pub fn eval<S: Scalar>(
-    y: Mat<'_, S>,
-    targets: Targets<'_, S>,
-    each: &mut [S],
-    mut dy: MatMut<'_, S>,
-    f: impl Fn(S, S) -> (S, S) + Copy,
-) {
+pub fn eval<S: Scalar>(f: impl Term, y: Mat<'_, S>, targets: Targets<'_, S>, each: &mut [S], mut dy: MatMut<'_, S>) {
     struct Block<'a, S, F>(&'a mut [S; BLOCK], &'a mut [S], &'a [S], &'a [S], F);
-    impl<S: Scalar, F: Fn(S, S) -> (S, S)> Kernel for Block<'_, S, F> {
+    impl<S: Scalar, F: Term> Kernel for Block<'_, S, F> {
         type Out = ();
         #[inline(always)]
         fn run(self) {
             for (((value, dy), y), t) in self.0.iter_mut().zip(self.1).zip(self.2).zip(self.3) {
-                (*value, *dy) = (self.4)(*y, *t);
+                (*value, *dy) = self.4.term(*y, *t);
             }
         }
     }

@@ -5,7 +5,7 @@ use layerwise_core::{Loss, LossKernel, ShapeError, Targets};
 use layerwise_tensor::{Mat, MatMut, Scalar};
 use serde::{Deserialize, Serialize};
 
-use crate::pointwise;
+use crate::pointwise::{self, Term};
 
 /// ½ ‖y − t‖²: half the sum over outputs, not their mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,12 +21,17 @@ impl Loss for Squared {
     }
 }
 
+impl Term for Squared {
+    #[inline(always)]
+    fn term<S: Scalar>(self, y: S, t: S) -> (S, S) {
+        let d = y - t;
+        (S::of(0.5) * d * d, d)
+    }
+}
+
 impl<S: Scalar> LossKernel<S> for Squared {
     fn eval(&self, y: Mat<'_, S>, targets: Targets<'_, S>, each: &mut [S], dy: MatMut<'_, S>) {
-        pointwise::eval(y, targets, each, dy, |y, t| {
-            let d = y - t;
-            (S::of(0.5) * d * d, d)
-        });
+        pointwise::eval(*self, y, targets, each, dy);
     }
     fn predict(&self, _y: MatMut<'_, S>) {}
 }
