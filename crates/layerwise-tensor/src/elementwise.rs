@@ -154,18 +154,18 @@ pub fn each3<S: Scalar>(a: &mut [S], b: &mut [S], c: &mut [S], f: impl Fn(&mut S
 
 /// Whether no number is infinite or NaN, in any part.
 pub fn all_finite<S: Scalar>(x: &[S]) -> bool {
-    struct AllFinite<'a, S>(&'a [S]);
-    impl<S: Scalar> Kernel for AllFinite<'_, S> {
+    /// Whether sums of the numbers are finite: if they are, so is every number.
+    struct FiniteSums<'a, S>(&'a [S]);
+    impl<S: Scalar> Kernel for FiniteSums<'_, S> {
         type Out = bool;
         #[inline(always)]
-        #[allow(clippy::eq_op)]
         fn run(self) -> bool {
-            // x − x is 0 for finite x, and NaN else; so many sums at a time that no addition waits for the one before.
+            // So many sums at a time that no addition waits for the one before.
             let mut sums = [S::ZERO; 64];
             let (rows, rest) = self.0.as_chunks::<64>();
             for row in rows {
                 for (sum, x) in sums.iter_mut().zip(row) {
-                    *sum += *x - *x;
+                    *sum += *x;
                 }
             }
             sums.iter().all(|sum| sum.finite()) && rest.iter().all(|x| x.finite())
@@ -174,11 +174,29 @@ pub fn all_finite<S: Scalar>(x: &[S]) -> bool {
     let all = AtomicBool::new(true);
     let n = x.len();
     team::split(n, GRAIN, parts(n), &|range| {
-        if !simd::run(AllFinite(&x[range])) {
+        let x = &x[range];
+        // Sums of large numbers overflow.
+        if !simd::run(FiniteSums(x)) && !x.iter().all(|x| x.finite()) {
             all.store(false, Ordering::Relaxed);
         }
     });
     all.into_inner()
+}
+
+/// Column j of y ← column order\[j\] of x.
+///
+/// Shapes: x is d × n, y is d × the number of columns that are picked. Panics: if they do not fit, or at a column that x lacks.
+pub fn pick_columns<S: Scalar>(y: &mut MatMut<'_, S>, x: Mat<'_, S>, order: &[usize]) {
+    let (d, n) = (y.rows(), y.cols());
+    assert!(x.rows() == d && order.len() == n, "pick_columns: {} of {} rows into {d}x{n}", order.len(), x.rows());
+    let out = team::Shared(y.data().as_mut_ptr());
+    team::split(n, 1, parts(d * n), &|columns| {
+        // SAFETY: disjoint ranges of columns of a window that is borrowed for the whole call.
+        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(columns.start * d), columns.len() * d) };
+        for (y, &j) in y.chunks_exact_mut(d.max(1)).zip(&order[columns]) {
+            y.copy_from_slice(x.col(j));
+        }
+    });
 }
 
 /// Adds b to every column of y.
@@ -403,6 +421,26 @@ mod tests {
             std::panic::catch_unwind(run).is_ok()
         };
         assert!(many(MAX_PLANES) && !many(MAX_PLANES + 1));
+    }
+
+    #[test]
+    fn columns_are_picked_in_any_order() {
+        check(|n| {
+            for d in [1, 3, 64] {
+                let (cols, x) = (n.div_ceil(d), numbers(n.div_ceil(d) * d, 1));
+                let order: Vec<usize> = (0..cols).map(|j| (j * 7 + 3) % cols).collect();
+                let mut y = vec![f64::NAN; x.len()];
+                pick_columns(&mut MatMut::new(&mut y, d, cols), Mat::new(&x, d, cols), &order);
+                let want: Vec<f64> = order.iter().flat_map(|&j| &x[j * d..(j + 1) * d]).copied().collect();
+                assert_eq!(y, want, "{d} rows, {cols} columns");
+            }
+        });
+        let x = [1.0, 2.0, 3.0, 4.0];
+        let pick = |d: usize, order: &[usize]| {
+            let run = || pick_columns(&mut MatMut::new(&mut vec![0.0; 2 * d], d, 2), Mat::new(&x, 2, 2), order);
+            std::panic::catch_unwind(run).is_ok()
+        };
+        assert!(pick(2, &[1, 1]) && !pick(2, &[1, 2]) && !pick(1, &[0, 1]) && !pick(2, &[0]));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use layerwise_core::{Loss, Number, Pass, Real, Targets};
 use layerwise_network::{Batch, Network, Supervised, Workspace};
+use layerwise_tensor::simd::{self, Kernel};
 use layerwise_tensor::{Key, Mat, MatMut, Purpose, Scalar, team};
 use nalgebra::DMatrix;
 
@@ -105,9 +106,7 @@ impl Tally {
             }
         }
         self.errors += match targets {
-            Targets::Classes(classes) => {
-                f64::from(y.columns().zip(classes).map(|(y, class)| u32::from(decide(y) != *class)).sum::<u32>())
-            }
+            Targets::Classes(classes) => simd::run(Wrong { y: y.data(), k: y.rows(), classes }) as f64,
             Targets::Values(values) => {
                 y.data().iter().zip(values.data()).map(|(y, t)| (y.value() - t.value()).powi(2)).sum::<f64>()
             }
@@ -128,19 +127,33 @@ impl Tally {
     }
 }
 
-/// The class that an output column speaks for; one output alone decides at 0 (a logit).
-#[inline]
-pub(crate) fn decide<S: Scalar>(y: &[S]) -> u32 {
-    if let [logit] = y {
-        return u32::from(*logit > S::ZERO);
+/// Counts the columns of k outputs whose largest, the first among equals, is not that of the class. One output alone decides for
+/// class 1 above 0 (a logit).
+struct Wrong<'a, S> {
+    y: &'a [S],
+    k: usize,
+    classes: &'a [u32],
+}
+
+impl<S: Scalar> Kernel for Wrong<'_, S> {
+    type Out = usize;
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Wrong { y, k, classes } = self;
+        if k == 1 {
+            return y.iter().zip(classes).filter(|(y, class)| u32::from(**y > S::ZERO) != **class).count();
+        }
+        let mut wrong = 0;
+        for (y, &class) in y.chunks_exact(k).zip(classes) {
+            // How many do not win against the class; a NaN does. Counted, since an exit from the loop would cost more.
+            let (mine, mut beaten) = (y[class as usize], 0);
+            for (i, &other) in (0u32..).zip(y) {
+                beaten += u32::from((other < mine) | ((other == mine) & (i >= class)));
+            }
+            wrong += usize::from(beaten as usize != k);
+        }
+        wrong
     }
-    // Without a branch that nobody can predict.
-    let (mut best, mut most) = (0, y[0]);
-    for (i, &v) in y.iter().enumerate() {
-        best = std::hint::select_unpredictable(v > most, i, best);
-        most = S::select(v > most, v, most);
-    }
-    best as u32
 }
 
 /// Predictions (probabilities or values) for inputs that are scaled already, k × n.
@@ -164,4 +177,30 @@ pub fn predict<S: Number>(network: &Network, loss: &dyn Loss, theta: &[S], x: &D
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_the_largest_outputs_decides() {
+        let check = |y: &[f64], class: u32, right: bool| {
+            for simd_width in [1, 3, 20] {
+                let (y, classes) = (y.repeat(simd_width), vec![class; simd_width]);
+                let wrong = simd::run(Wrong { y: &y, k: y.len() / simd_width, classes: &classes });
+                assert_eq!(wrong, if right { 0 } else { simd_width }, "{y:?} {class}");
+            }
+        };
+        for class in 0..5 {
+            check(&[0.0, -1.0, 3.0, 2.0, -f64::INFINITY], class, class == 2);
+            check(&[1.0, 2.0, 0.0, 2.0, 2.0], class, class == 1);
+            check(&[0.0; 5], class, class == 0);
+            check(&[0.0, f64::NAN, 0.0, 1.0, 0.0], class, false);
+        }
+        for (y, class) in [(0.5, 1), (0.0, 0), (-2.0, 0)] {
+            check(&[y], class, true);
+            check(&[y], 1 - class, false);
+        }
+    }
 }

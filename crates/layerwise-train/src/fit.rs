@@ -18,7 +18,7 @@ pub enum TrainScores {
     /// As the steps of the epoch saw them: the mean over its rows of loss and error, each batch with the parameters before its
     /// step, and with noise where the network has any. So it lags behind, and with dropout it lies higher; but it is free.
     ///
-    /// Epoch 0 is scored exactly, on at most 4,096 rows that are spread over all. If a rule judges by the training rows (early
+    /// Epoch 0 is scored exactly, on at most 2,048 rows that are spread over all. If a rule judges by the training rows (early
     /// stopping or reduction on a plateau, without validation rows), they are scored as by `Exact`.
     #[default]
     Seen,
@@ -27,7 +27,7 @@ pub enum TrainScores {
 }
 
 /// Blocks of rows that epoch 0 is scored on.
-const SAMPLE: usize = 16;
+const SAMPLE: usize = 8;
 
 /// One row of the history.
 #[derive(Clone, Copy, Debug, PartialEq)]

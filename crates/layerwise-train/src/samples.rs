@@ -2,7 +2,7 @@
 
 use layerwise_core::Targets;
 use layerwise_data::{DataError, Dataset, Scaler, Target};
-use layerwise_tensor::{Buf, Mat, MatMut, Scalar};
+use layerwise_tensor::{Buf, Mat, MatMut, Scalar, elementwise};
 
 /// Inputs, targets and weights, ready for batches.
 #[derive(Clone, Debug)]
@@ -101,19 +101,19 @@ impl<S: Scalar> Samples<S> {
 impl<S: Scalar> Picked<S> {
     /// Copies the rows named by `order` here.
     pub(crate) fn pick(&mut self, from: &Samples<S>, order: &[usize]) {
-        let to = &mut self.rows;
-        to.n = order.len();
-        let mut x = MatMut::new(&mut to.x[..from.d * order.len()], from.d, order.len());
-        for (j, &row) in order.iter().enumerate() {
-            x.col(j).copy_from_slice(&from.x[row * from.d..(row + 1) * from.d]);
-            if from.k == 0 {
-                to.classes[j] = from.classes[row];
-            } else {
-                to.values[j * from.k..(j + 1) * from.k].copy_from_slice(&from.values[row * from.k..(row + 1) * from.k]);
-            }
-            if let (Some(to), Some(from)) = (&mut to.weights, &from.weights) {
-                to[j] = from[row];
-            }
+        let (to, n) = (&mut self.rows, order.len());
+        to.n = n;
+        let columns = |to: &mut [S], from: &[S], d: usize, all: usize| {
+            elementwise::pick_columns(&mut MatMut::new(&mut to[..d * n], d, n), Mat::new(from, d, all), order);
+        };
+        columns(&mut to.x, &from.x, from.d, from.n);
+        if from.k == 0 {
+            to.classes.iter_mut().zip(order).for_each(|(to, &row)| *to = from.classes[row]);
+        } else {
+            columns(&mut to.values, &from.values, from.k, from.n);
+        }
+        if let (Some(to), Some(from)) = (&mut to.weights, &from.weights) {
+            to.iter_mut().zip(order).for_each(|(to, &row)| *to = from[row]);
         }
     }
 
