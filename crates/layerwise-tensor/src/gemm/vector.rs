@@ -16,6 +16,10 @@ pub(super) trait Vector: Copy {
 
     /// Brings the cache line of `at`, any address, near; no more than a hint.
     fn prefetch(at: *const Self::Item);
+
+    // SAFETY: whoever calls a function below is on a processor with the instructions, and what is said to be read or written is
+    // there.
+
     /// All zeros.
     unsafe fn zero() -> Self;
     /// `LEN` times x.
@@ -28,9 +32,9 @@ pub(super) trait Vector: Copy {
     unsafe fn store(self, to: *mut Self::Item);
     /// The first `count` numbers to `to`; nothing behind them is written.
     unsafe fn store_first(self, to: *mut Self::Item, count: usize);
+    // SAFETY: as above.
     /// self · b + c, rounded once where the processor can.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
-
     /// Writes the transpose: number i of `column(j)` becomes number j of the register stored at `to + i · step`, for i < `rows`.
     ///
     /// Safety: `rows` registers may be stored there, and rows ≤ `LEN`.
@@ -51,6 +55,7 @@ macro_rules! portable {
 
             #[inline(always)]
             fn prefetch(_: *const $t) {}
+            // SAFETY: no instructions but those of the target; memory is the caller's promise.
             #[inline(always)]
             unsafe fn zero() -> Self {
                 Portable([0.0; $n])
