@@ -31,7 +31,7 @@ pub fn count(name: &str) -> Result<(), String> {
         "infer-a-1" => infer(&tiny(1)?)?,
         "products-a" => products(&tiny(32)?),
         "products-256" => products(&"256-256-256 relu 64".parse()?),
-        "exp-f32" => map::<f32>(f32::exp),
+        "exp-f32" => map::<f32>(Scalar::exp),
         "tanh-f32" => map::<f32>(Scalar::tanh),
         "sigmoid-f32" => map::<f32>(Scalar::sigmoid),
         "tanh-f64" => map::<f64>(Scalar::tanh),
