@@ -35,10 +35,11 @@ impl<T> Shared<T> {
 const MOST: usize = 64;
 
 /// Looks for work before the core is offered to others. About the time between two jobs of a step.
-const LOOKS: u32 = 300;
+const LOOKS: u32 = 1000;
 
-/// A helper that found no work for so long sleeps: longer than the serial stretches of a step, shorter than anybody notices.
-const AWAKE: Duration = Duration::from_micros(100);
+/// A helper that found no work for so long sleeps. Waking it up costs tens of microseconds, so that it should not sleep within a
+/// step; meanwhile it runs only while nobody else wants its core.
+const AWAKE: Duration = Duration::from_micros(2000);
 
 /// Runs the part of a job with this number.
 type Job = *const (dyn Fn(usize) + Sync);
