@@ -51,7 +51,7 @@ functions! {
     Ln1p ln_1p 1.5, x: if x.abs() < 1e-200 { x.into() } else { DoubleDouble::from(x).ln_1p() };
     Tanh tanh 1.4, x: if x.abs() < 1e-200 { x.into() } else { DoubleDouble::from(x).tanh() };
     Sigmoid sigmoid 1.5;
-    Softplus softplus 1.9, x: if x < -100.0 { DoubleDouble::from(x).exp() } else { DoubleDouble::from(x).softplus() };
+    Softplus softplus 1.8, x: if x < -100.0 { DoubleDouble::from(x).exp() } else { DoubleDouble::from(x).softplus() };
     Erf erf 1.3;
     Erfc erfc 2.0;
 }
