@@ -1,23 +1,36 @@
-//! Gradients and products with the Hessian and the Gauss–Newton matrix, in either width of numbers.
+//! Gradients, products with the Hessian and the Gauss–Newton matrix, and the top eigenvalue, in either width of numbers.
 
-use layerwise_core::{Number, Objective, Pass, Targets, hvp};
+use layerwise_core::{Number, Objective, Pass, Real, Targets, hvp};
 use layerwise_losses::SoftmaxCrossEntropy;
-use layerwise_network::{Batch, GaussNewton, Network, Supervised, Workspace};
-use layerwise_tensor::{Buf, Dual, Dual32, Dual64, Key, Mat, Purpose, Scalar};
+use layerwise_network::{Batch, GaussNewton, Hessian, Lanczos, Network, Supervised, Workspace};
+use layerwise_tensor::dual::Plane;
+use layerwise_tensor::{Buf, Dual, Key, Mat, Purpose, Scalar};
 
 use crate::jobs::network;
 use crate::worker::{Job, Net};
 
-/// `grad`, `hvp` or `gn` in `f32` or `f64`.
+/// `grad`, `hvp`, `gn` or `top` with what follows the net: `f32` or `f64`, and for the products `scratch` (everything anew, as
+/// for another θ) or `kept` (another vector at the same θ).
 ///
-/// Errors: a layer that does not fit. `None`: a Gauss–Newton product in f32.
-pub fn prepare(kind: &str, net: &Net, width: &str) -> Result<Option<Job>, String> {
-    Ok(match (kind, width) {
-        ("grad", "f32") => Some(gradient::<f32>(net)?),
-        ("grad", "f64") => Some(gradient::<f64>(net)?),
-        ("hvp", "f32") => Some(hessian_f32(net)?),
-        ("hvp", "f64") => Some(hessian_f64(net)?),
-        ("gn", "f64") => Some(gauss_newton(net)?),
+/// Errors: a layer that does not fit. `None`: no such job.
+pub fn prepare(kind: &str, net: &Net, options: &[&str]) -> Result<Option<Job>, String> {
+    match options.split_first() {
+        Some((&"f32", rest)) => in_width::<f32>(kind, net, rest),
+        Some((&"f64", rest)) => in_width::<f64>(kind, net, rest),
+        _ => Ok(None),
+    }
+}
+
+fn in_width<T: Real + Plane>(kind: &str, net: &Net, options: &[&str]) -> Result<Option<Job>, String>
+where
+    Dual<T>: Number,
+{
+    Ok(match (kind, options) {
+        ("grad", []) => Some(gradient::<T>(net)?),
+        ("hvp", ["scratch"]) => Some(hessian::<T>(net)?),
+        ("hvp", ["kept"]) => Some(hessian_kept::<T>(net)?),
+        ("gn", [way @ ("scratch" | "kept")]) => Some(gauss_newton::<T>(net, *way == "kept")?),
+        ("top", []) => Some(top::<T>(net)?),
         _ => None,
     })
 }
@@ -43,6 +56,11 @@ impl<S: Number> Risk<S> {
         Ok(Risk { network, loss: SoftmaxCrossEntropy::default(), x, classes, workspace })
     }
 
+    /// For what borrows it as long as it lives: it stays for the rest of the process.
+    fn leaked(net: &Net) -> Result<&'static mut Risk<S>, String> {
+        Ok(Box::leak(Box::new(Risk::new(net)?)))
+    }
+
     fn objective(&mut self) -> Supervised<'_, S> {
         Supervised {
             network: &self.network,
@@ -60,47 +78,63 @@ impl<S: Number> Risk<S> {
     }
 }
 
-fn gradient<S: Number>(net: &Net) -> Result<Job, String> {
-    let mut risk = Risk::<S>::new(net)?;
-    let theta = risk.network.init::<S>(1);
-    let mut grad = Buf::zeros(theta.len());
+/// θ, a vector, and room for the product.
+fn vectors<T: Scalar>(network: &Network) -> (Buf<T>, Buf<T>, Buf<T>) {
+    (network.init(1), network.init(2), Buf::zeros(network.n_theta()))
+}
+
+fn gradient<T: Number>(net: &Net) -> Result<Job, String> {
+    let mut risk = Risk::<T>::new(net)?;
+    let (theta, _, mut grad) = vectors::<T>(&risk.network);
     Ok(Job::new(move || risk.objective().eval(&theta, &mut grad).value()))
 }
 
-fn hessian_f64(net: &Net) -> Result<Job, String> {
-    let mut risk = Risk::<Dual64>::new(net)?;
-    let (theta, v) = (risk.network.init::<f64>(1), risk.network.init::<f64>(2));
-    let (mut out, mut scratch) = (Buf::zeros(theta.len()), Vec::new());
-    Ok(Job::new(move || hvp(&mut risk.objective(), &theta, &v, &mut out, &mut scratch)))
+fn hessian<T: Real + Plane>(net: &Net) -> Result<Job, String>
+where
+    Dual<T>: Number,
+{
+    let mut risk = Risk::<Dual<T>>::new(net)?;
+    let (theta, v, mut out) = vectors::<T>(&risk.network);
+    let mut scratch = Vec::new();
+    Ok(Job::new(move || hvp(&mut risk.objective(), &theta, &v, &mut out, &mut scratch).value()))
 }
 
-/// As [`hvp`] does it, in numbers half as wide.
-fn hessian_f32(net: &Net) -> Result<Job, String> {
-    let mut risk = Risk::<Dual32>::new(net)?;
-    let (theta, v) = (risk.network.init::<f32>(1), risk.network.init::<f32>(2));
-    let n = theta.len();
-    let (mut out, mut point, mut grad) = (Buf::<f32>::zeros(n), Buf::zeros(n), Buf::zeros(n));
+fn hessian_kept<T: Real + Plane>(net: &Net) -> Result<Job, String>
+where
+    Dual<T>: Number,
+{
+    let risk = Risk::<T>::leaked(net)?;
+    let (theta, v, mut out) = vectors::<T>(&risk.network);
+    let mut matrix = Hessian::new(risk.objective(), &theta);
+    Ok(Job::new(move || matrix.product(&v, &mut out).value()))
+}
+
+fn gauss_newton<T: Real + Plane>(net: &Net, kept: bool) -> Result<Job, String>
+where
+    Dual<T>: Number,
+{
+    let risk = Risk::<T>::leaked(net)?;
+    let (theta, v, mut out) = vectors::<T>(&risk.network);
+    let mut matrix = GaussNewton::new(risk.objective(), &theta);
     Ok(Job::new(move || {
-        for ((point, &theta), &v) in point.iter_mut().zip(&theta[..]).zip(&v[..]) {
-            *point = Dual::new(theta, v);
+        if !kept {
+            matrix.at(&theta);
         }
-        let value = risk.objective().eval(&point, &mut grad);
-        for (out, grad) in out.iter_mut().zip(&grad[..]) {
-            *out = grad.eps;
-        }
-        value.value()
+        matrix.product(&v, &mut out);
+        out[0].value()
     }))
 }
 
-/// Products with the matrix at one θ, whose forward pass stays.
-fn gauss_newton(net: &Net) -> Result<Job, String> {
-    // The matrix borrows the risk for as long as it lives: for the rest of the process.
-    let risk: &'static mut Risk<f64> = Box::leak(Box::new(Risk::new(net)?));
-    let (theta, v) = (risk.network.init::<f64>(1), risk.network.init::<f64>(2));
-    let mut out = Buf::zeros(theta.len());
-    let mut matrix = GaussNewton::new(risk.objective(), &theta);
+/// The largest eigenvalue of the Hessian, to a residual of 10⁻³ of it. Returns the number of products.
+fn top<T: Real + Plane>(net: &Net) -> Result<Job, String>
+where
+    Dual<T>: Number,
+{
+    let risk = Risk::<T>::leaked(net)?;
+    let (theta, ..) = vectors::<T>(&risk.network);
+    let mut matrix = Hessian::new(risk.objective(), &theta);
     Ok(Job::new(move || {
-        matrix.product(&v, &mut out);
-        out[0]
+        matrix.at(&theta);
+        matrix.spectrum(&Lanczos::default()).map_or(f64::NAN, |spectrum| spectrum.products as f64)
     }))
 }

@@ -28,7 +28,7 @@ pub fn prepare(words: &[&str]) -> Result<Option<Job>, String> {
         ("train", [optimizer]) => train(&net, optimizer).map(Some),
         ("infer", []) => infer(&net).map(Some),
         ("products", []) => Ok(Some(products(&net))),
-        ("grad" | "hvp" | "gn", [width]) => curvature::prepare(kind, &net, width),
+        ("grad" | "hvp" | "gn" | "top", options) => curvature::prepare(kind, &net, options),
         _ => Ok(None),
     }
 }
@@ -146,11 +146,11 @@ mod tests {
         let risk = run(&format!("train {NET} sgd"));
         assert!((0.5..5.0).contains(&risk), "{risk}");
         // The same net, batch and start: the same risk, in whatever numbers.
-        for job in ["train NET adam", "grad NET f32", "grad NET f64", "hvp NET f32", "hvp NET f64"] {
+        for job in ["train NET adam", "grad NET f32", "grad NET f64", "hvp NET f32 scratch", "hvp NET f64 kept"] {
             let same = run(&job.replace("NET", NET));
             assert!((same - risk).abs() < 1e-5 * risk, "{job}: {same}, {risk}");
         }
-        for job in ["infer NET", "gn NET f64"] {
+        for job in ["infer NET", "gn NET f64 scratch", "gn NET f32 kept", "top NET f64"] {
             let number = run(&job.replace("NET", NET));
             assert!(number.is_finite() && number != 0.0, "{job}: {number}");
         }
@@ -166,7 +166,7 @@ mod tests {
         let outcome = |job: &str| prepare(&job.split(' ').collect::<Vec<_>>()).map(|job| job.is_some());
         assert_eq!(outcome("train 4-2 relu 1 sgd"), Ok(true));
         for other in
-            ["train 4-2 relu 1 sgd compiled", "gn 4-2 relu 1 f32", "hvp 4-2 relu 1 f32 kept", "sing 4-2 relu 1"]
+            ["train 4-2 relu 1 sgd compiled", "gn 4-2 relu 1 f32", "hvp 4-2 relu 1 f16 kept", "sing 4-2 relu 1"]
         {
             assert_eq!(outcome(other), Ok(false), "{other}");
         }

@@ -1,6 +1,8 @@
 """PyTorch: eager with fused optimizers, and with forward, loss and backward compiled; curvature by its three ways."""
 
+import numpy as np
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from worker import THREADS, Net, serve
 
@@ -70,45 +72,77 @@ def gradient(net, dtype):
 
 
 def product(kind, net, dtype, way):
-    """Hessian (`hvp`) or Gauss–Newton (`gn`) times a vector."""
+    """Hessian (`hvp`) or Gauss–Newton (`gn`) times a vector: everything anew (`scratch`, `func`), or the graph kept."""
     network, (x, t) = model(net, dtype), data(net, dtype)
     names, parameters = zip(*network.named_parameters())
     v = tuple(torch.randn_like(p) for p in parameters)
-
-    def gradients():
-        return torch.autograd.grad(loss_of(network(x), t), parameters, create_graph=True)
+    theta = tuple(p.detach() for p in parameters)
 
     def outputs(p):
         return torch.func.functional_call(network, dict(zip(names, p)), (x,))
 
-    theta = tuple(p.detach() for p in parameters)
-    if kind == "gn" and way == "func":
+    def of_loss(y, y_dot):
+        """∂²l/∂y² times a vector."""
+        return torch.func.jvp(torch.func.grad(lambda y: loss_of(y, t)), (y,), (y_dot,))[1]
+
+    if (kind, way) == ("gn", "func"):
 
         def run():
             y, y_dot = torch.func.jvp(outputs, (theta,), (v,))
-            _, h_dot = torch.func.jvp(torch.func.grad(lambda y: loss_of(y, t)), (y,), (y_dot,))
-            return torch.func.vjp(outputs, theta)[1](h_dot)[0][0][0, 0]
+            return torch.func.vjp(outputs, theta)[1](of_loss(y, y_dot))[0][0][0, 0]
 
-    elif kind == "hvp" and way == "func":
+    elif (kind, way) == ("gn", "kept"):
+        y, forward = torch.func.linearize(outputs, theta)
+        _, backward = torch.func.vjp(outputs, theta)
+
+        def run():
+            return backward(of_loss(y, forward(v)))[0][0][0, 0]
+
+    elif (kind, way) == ("hvp", "func"):
         grad = torch.func.grad(lambda p: loss_of(outputs(p), t))
 
         def run():
             return torch.func.jvp(grad, (theta,), (v,))[1][0][0, 0]
 
-    elif kind == "hvp" and way == "scratch":
+    elif (kind, way) == ("hvp", "scratch"):
 
         def run():
-            return torch.autograd.grad(gradients(), parameters, v)[0][0, 0]
+            grad = torch.autograd.grad(loss_of(network(x), t), parameters, create_graph=True)
+            return torch.autograd.grad(grad, parameters, v)[0][0, 0]
 
-    elif kind == "hvp" and way == "kept":
-        kept = gradients()
+    elif (kind, way) == ("hvp", "kept"):
+        grad = torch.autograd.grad(loss_of(network(x), t), parameters, create_graph=True)
 
         def run():
-            return torch.autograd.grad(kept, parameters, v, retain_graph=True)[0][0, 0]
+            return torch.autograd.grad(grad, parameters, v, retain_graph=True)[0][0, 0]
 
     else:
         return None
     run()
+    return run
+
+
+def top(net, dtype):
+    """The largest eigenvalue of the Hessian by SciPy's Lanczos, over products whose graph is kept. Returns their number."""
+    network, (x, t) = model(net, dtype), data(net, dtype)
+    parameters = list(network.parameters())
+    n = sum(p.numel() for p in parameters)
+    start = np.random.default_rng(0).standard_normal(n)
+
+    def run():
+        grad = torch.autograd.grad(loss_of(network(x), t), parameters, create_graph=True)
+        grad = torch.cat([g.flatten() for g in grad])
+        products = 0
+
+        def multiply(v):
+            nonlocal products
+            products += 1
+            out = torch.autograd.grad(grad, parameters, torch.from_numpy(v.ravel()), retain_graph=True)
+            return torch.cat([o.flatten() for o in out]).numpy()
+
+        eigsh(LinearOperator((n, n), matvec=multiply, dtype=np.float64), k=1, which="LA", tol=1e-3, v0=start)
+        return products
+
     return run
 
 
@@ -123,7 +157,7 @@ def prepare(words):
         return gradient(net, DTYPES[options[0]])
     if kind in ("hvp", "gn"):
         return product(kind, net, DTYPES[options[0]], options[1])
-    return None
+    return top(net, DTYPES[options[0]]) if kind == "top" else None
 
 
 serve(f"PyTorch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()})", prepare)

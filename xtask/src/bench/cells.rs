@@ -59,8 +59,7 @@ pub fn cells(folder: &str) -> Vec<Cell> {
     for (name, net) in NETS {
         cells.extend([1, 256].map(|batch| inference(name, net, batch, folder)));
     }
-    cells.extend(["f32", "f64"].map(|width| hessian(NETS[1], width)));
-    cells.push(gauss_newton(NETS[1]));
+    cells.extend(curvature());
     for (set, (name, net), epochs) in [("digits", NETS[0], 40), ("blobs", NETS[1], 2)] {
         cells.extend(OPTIMIZERS.map(|optimizer| fit(set, name, net, optimizer, epochs, folder)));
     }
@@ -103,20 +102,27 @@ pub fn models() -> Vec<String> {
     NETS.iter().flat_map(|(_, net)| [1, 256].map(|batch| batched(net, batch))).collect()
 }
 
-fn hessian((name, net): (&str, &str), width: &str) -> Cell {
-    let job = format!("hvp {net} {width}");
-    Cell::new("curvature", name, format!("Hessian, {width}"), &job)
-        .and("PyTorch double backward", Kind::Torch, format!("{job} scratch"))
-        .and("PyTorch graph kept", Kind::Torch, format!("{job} kept"))
-        .and("PyTorch torch.func", Kind::Torch, format!("{job} func"))
-        .and("own gradient", Kind::Layerwise, format!("grad {net} {width}"))
-}
-
-fn gauss_newton((name, net): (&str, &str)) -> Cell {
-    let job = format!("gn {net} f64");
-    Cell::new("curvature", name, "Gauss–Newton, f64", &job)
-        .and("PyTorch torch.func", Kind::Torch, format!("{job} func"))
-        .and("own gradient", Kind::Layerwise, format!("grad {net} f64"))
+/// The curvature of net b: products with the Hessian and the Gauss–Newton matrix, with everything computed anew or at the θ of
+/// the product before, and the largest eigenvalue of the Hessian.
+fn curvature() -> Vec<Cell> {
+    let (name, net) = NETS[1];
+    let cell = |case: &str, job: &str, width: &str, peers: &[(&'static str, &str)]| {
+        let (kind, way) = job.split_once(' ').unwrap_or((job, ""));
+        let job = |way: &str| format!("{kind} {net} {width} {way}").trim_end().to_owned();
+        let cell = Cell::new("curvature", name, format!("{case}, {width}"), &job(way));
+        let cell = peers.iter().fold(cell, |cell, (name, way)| cell.and(name, Kind::Torch, job(way)));
+        cell.and("own gradient", Kind::Layerwise, format!("grad {net} {width}"))
+    };
+    let mut cells = Vec::new();
+    for width in ["f32", "f64"] {
+        let from_scratch = [("PyTorch double backward", "scratch"), ("PyTorch torch.func", "func")];
+        cells.push(cell("Hessian", "hvp scratch", width, &from_scratch));
+        cells.push(cell("Hessian, same θ", "hvp kept", width, &[("PyTorch graph kept", "kept")]));
+    }
+    cells.push(cell("Gauss–Newton", "gn scratch", "f32", &[("PyTorch torch.func", "func")]));
+    cells.push(cell("Gauss–Newton, same θ", "gn kept", "f32", &[("PyTorch graph kept", "kept")]));
+    cells.push(cell("top eigenvalue", "top", "f64", &[("PyTorch and SciPy", "")]));
+    cells
 }
 
 fn fit(set: &str, name: &str, net: &str, optimizer: &str, epochs: usize, folder: &str) -> Cell {
@@ -154,7 +160,7 @@ mod tests {
             cells.map(|cell| format!("{} {} {}", cell.kind, cell.net, cell.case)).collect::<Vec<_>>()
         };
         assert_eq!(chosen("d"), ["products d ", "train d sgd", "train d adam", "infer d batch 1", "infer d batch 256"]);
-        assert_eq!(chosen("curvature").len(), 3);
+        assert_eq!(chosen("curvature").len(), 7);
         assert_eq!(chosen("fit,square").len(), 5);
         assert!(chosen("trains").is_empty());
     }
