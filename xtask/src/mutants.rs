@@ -25,10 +25,11 @@ Usage: cargo xtask mutants [--only PACKAGE] [--shard K/N] [--jobs N]
   --shard K/N     Only part K of N (1/4 to 4/4)
   --jobs N        So many copies of the workspace at work at once (1)
 
-A few dozen mutants are a shard. Finished shards are kept in target/mutants/results, until the package or the gradient
-check changes: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie
-there. When all shards of a package are there, its row in docs/results/mutants.md is written. It fails if a mutant survives
-without a reason in docs/results/mutants-equivalent.toml, or a reason stands there without its survivor.";
+A few dozen mutants are a shard. Finished shards are kept in target/mutants/results, until the code of the package changes:
+a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie there. When all
+shards of a package are there, survivors without a reason in docs/results/mutants-equivalent.toml are judged once more, by
+the tests as they are now, and the row of the package in docs/results/mutants.md is written. It fails if a mutant survives
+without a reason, or a reason stands there without its survivor. When tests were taken away, delete the kept shards.";
 
 /// The packages whose code is changed. The judges are a package's own tests, where the gradient check is too: the tests of
 /// the packages above would catch little more, at several times the cost.
@@ -90,6 +91,7 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     work(&tool, &folder, mine.filter(|shard| !shard.result.exists()).collect(), jobs)?;
 
     let mut found = BTreeMap::new();
+    let results = root().join("docs/results");
     for package in packages {
         let own = shards.iter().filter(|shard| shard.package == package);
         let missing = own.clone().filter(|shard| !shard.result.exists()).count();
@@ -97,10 +99,22 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
             println!("{package}: {missing} shard(s) are not there yet");
             continue;
         }
-        let texts: Vec<String> = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<_, _>>()?;
-        found.insert(package, results::merge(&lists[package], &texts)?);
+        let mut texts: Vec<String> = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<_, _>>()?;
+        let list = &lists[package];
+        let unexplained = page::unexplained(&results, package, &results::merge(list, &texts)?)?;
+        if !unexplained.is_empty() {
+            println!("{package}: {} survivor(s) once more", unexplained.len());
+            let names = list.iter().filter(|mutant| unexplained.contains(&mutant.id)).map(|mutant| &*mutant.name);
+            let mut place = Place::new(&folder.join("worker-1"), cores())?;
+            texts.push(place.judge(&tool, package, &results::only(names))?);
+        }
+        found.insert(package, results::merge(list, &texts)?);
     }
-    page::write(&root().join("docs/results"), &found)
+    page::write(&results, &found)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// `K/N` as numbers.
@@ -116,14 +130,13 @@ fn work(tool: &str, folder: &Path, shards: Vec<&Shard>, jobs: usize) -> Result<(
     let total = shards.len();
     let queue = Mutex::new(shards.into_iter().enumerate());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let worker = |id: usize| -> Result<(), Trouble> {
         let mut place = None;
         while let Some((i, shard)) = next() {
             println!("{} {}/{} ({} of {total} to do)", shard.package, shard.number + 1, shard.of, i + 1);
             let place = match &mut place {
                 Some(place) => place,
-                none => none.insert(Place::new(&folder.join(format!("worker-{id}")), cores.div_ceil(jobs))?),
+                none => none.insert(Place::new(&folder.join(format!("worker-{id}")), cores().div_ceil(jobs))?),
             };
             let done = place.run(tool, shard);
             if done.is_err() {
@@ -176,7 +189,18 @@ impl Place {
 
     /// Tests the mutants of a shard and keeps their fates.
     fn run(&mut self, tool: &str, shard: &Shard) -> Result<(), Trouble> {
-        let timeout = PATIENCE.max(10 * self.time(shard.package)?).as_secs();
+        let part = format!("{}/{}", shard.number, shard.of);
+        let fates = self.judge(tool, shard.package, &["--shard".to_owned(), part])?;
+        let draft = shard.result.with_extension("draft");
+        fs::create_dir_all(draft.parent().unwrap_or(&draft))?;
+        fs::write(&draft, fates)?;
+        fs::rename(&draft, &shard.result)?;
+        Ok(())
+    }
+
+    /// Tests the mutants of a package that these words of cargo-mutants choose; their fates.
+    fn judge(&mut self, tool: &str, package: &'static str, chosen: &[String]) -> Result<String, Trouble> {
+        let timeout = PATIENCE.max(5 * self.time(package)?).as_secs();
         let out = self.folder.join("mutants.out");
         shell::remove(&out)?;
         let mut command = shell::program(tool);
@@ -185,8 +209,8 @@ impl Place {
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
             .args(["mutants", "--in-place", "--no-config", "--colors", "never"])
             .args(["--profile", "mutants", "--baseline", "skip"])
-            .args(["--package", shard.package])
-            .args(["--shard", &format!("{}/{}", shard.number, shard.of), "--timeout", &timeout.to_string()])
+            .args(["--package", package, "--timeout", &timeout.to_string()])
+            .args(chosen)
             .args(["--jobserver-tasks", &self.threads.to_string()])
             .arg("--output")
             .arg(&self.folder)
@@ -198,12 +222,7 @@ impl Place {
             let said = [ended.stdout, ended.stderr].concat();
             return Err(format!("{}: {}", shell::line(&command), String::from_utf8_lossy(&said)).into());
         }
-        let fates = results::fates(&fs::read_to_string(out.join("outcomes.json"))?)?;
-        let draft = shard.result.with_extension("draft");
-        fs::create_dir_all(draft.parent().unwrap_or(&draft))?;
-        fs::write(&draft, fates)?;
-        fs::rename(&draft, &shard.result)?;
-        Ok(())
+        results::fates(&fs::read_to_string(out.join("outcomes.json"))?)
     }
 }
 

@@ -136,11 +136,12 @@ fn of_a_gradient_the_derivatives_are_right_however_it_is_added_to() {
     let c = M * N;
     // Four products' places with something between them.
     let n = 4 * c + 7;
-    let fill = |grad: &mut [Dual64], steps: &[u8]| {
+    type Product = fn(MatMut<'_, Dual64>, Write, Op<'_, Dual64>, Op<'_, Dual64>);
+    let fill = |grad: &mut [Dual64], steps: &[u8], product: Product| {
         let (a, b) = (Op::N(Mat::new(&a, M, K)), Op::N(Mat::new(&b, K, N)));
         let still = Op::N(Mat::new(&still, K, N));
         let still_too = joined(&random::<f64>(M * K, 6), &[0.0; M * K]);
-        let add = |part: &mut [Dual64], write, a, b| Dual64::gemm_gradient(MatMut::new(part, M, N), write, a, b);
+        let add = |part: &mut [Dual64], write, a, b| product(MatMut::new(part, M, N), write, a, b);
         for part in grad.iter_mut() {
             *part = if steps.contains(&0) { Dual64::ZERO } else { *part };
         }
@@ -152,17 +153,18 @@ fn of_a_gradient_the_derivatives_are_right_however_it_is_added_to() {
                 4 => add(&mut grad[c + 7..2 * c + 7], Write::Add, a, b),
                 5 => grad[c + 2] = Dual::new(5.0, 6.0),
                 6 => add(&mut grad[3 * c + 7..], Write::Set, Op::N(Mat::new(&still_too, M, K)), still),
+                7 => grad[..c].iter_mut().for_each(|d| *d += Dual::new(1.0, 2.0)),
                 _ => {}
             }
         }
     };
     let mut gradient = Gradient::new(n);
     // Step 0 zeros everything first, which an evaluation finds done.
-    for steps in [&[1, 2, 3, 4, 5, 6][..], &[4, 1], &[3, 5], &[1, 4, 3, 2, 2], &[6], &[]] {
+    for steps in [&[1, 2, 3, 4, 5, 6][..], &[4, 1], &[3, 5], &[1, 4, 3, 2, 2], &[1, 7], &[6], &[]] {
         let mut plain = vec![Dual64::of(0.0); n];
-        fill(&mut plain, &[&[0], steps].concat());
+        fill(&mut plain, &[&[0], steps].concat(), Dual64::gemm);
         let mut out = vec![f64::NAN; n];
-        Evaluation::new(&[]).derivative(&mut gradient, &mut out, |grad| fill(grad, steps));
+        Evaluation::new(&[]).derivative(&mut gradient, &mut out, |grad| fill(grad, steps, Dual64::gemm_gradient));
         for (i, (out, plain)) in out.iter().zip(&plain).enumerate() {
             assert!((out - plain.eps).abs() <= 1e-13, "{steps:?}, {i}: {out} {}", plain.eps);
         }
@@ -170,7 +172,7 @@ fn of_a_gradient_the_derivatives_are_right_however_it_is_added_to() {
         let broken = std::panic::AssertUnwindSafe(|| {
             let mut out = vec![f64::NAN; n];
             Evaluation::new(&[]).derivative(&mut gradient, &mut out, |grad| {
-                grad.fill(Dual64::of(7.0));
+                grad.fill(Dual::new(7.0, 8.0));
                 panic!("planted");
             })
         });
@@ -179,7 +181,61 @@ fn of_a_gradient_the_derivatives_are_right_however_it_is_added_to() {
 }
 
 #[test]
+fn of_a_gradient_nobody_reads_the_values() {
+    let (a, b) = (random::<Dual64>(M * K, 1), random::<Dual64>(K * N, 2));
+    let (a, b) = (Op::N(Mat::new(&a, M, K)), Op::N(Mat::new(&b, K, N)));
+    let mut gradient = Gradient::new(M * N + 3);
+    Evaluation::new(&[]).derivative(&mut gradient, &mut vec![0.0; M * N + 3], |grad| {
+        Dual64::gemm_gradient(MatMut::new(&mut grad[2..][..M * N], M, N), Write::Set, a, b);
+        assert!(grad.iter().all(|d| (d.re, d.eps) == (0.0, 0.0)));
+    });
+}
+
+#[test]
+fn constants_have_no_derivative_at_infinity_either() {
+    // 0 × ∞ would be NaN.
+    let (re, moving) = ([1.0, f64::INFINITY, 3.0, 4.0], [1.0, 2.0, 0.0, 0.0]);
+    let (still, mut duals) = (joined(&re, &[0.0; 4]), [Dual64::ZERO; 4]);
+    let known = [Known::join(&mut duals, &re, Some(&[0.0; 4]))];
+    for duals in [&still, known[0].duals()] {
+        let (of, other) = (Mat::new(duals, 2, 2), joined(&[1.0; 4], &moving));
+        let run = |b| Evaluation::new(&known).run(|| set(2, 2, Op::N(of), b));
+        assert!(run(Op::T(of)).iter().all(|d| d.eps == 0.0));
+        // A B′ alone, column by column.
+        let eps: Vec<f64> = run(Op::N(Mat::new(&other, 2, 2))).iter().map(|d| d.eps).collect();
+        assert_eq!(eps[..2], [7.0, f64::INFINITY]);
+    }
+    let mut gradient = Gradient::new(4);
+    let mut out = [f64::NAN; 4];
+    Evaluation::new(&[]).derivative(&mut gradient, &mut out, |grad| {
+        let of = Mat::new(&still, 2, 2);
+        Dual64::gemm_gradient(MatMut::new(grad, 2, 2), Write::Set, Op::N(of), Op::T(of));
+    });
+    assert_eq!(out, [0.0; 4]);
+}
+
+#[test]
 #[should_panic(expected = "derivative: 3 numbers of 4")]
 fn lengths_are_checked() {
     Evaluation::<f64>::new(&[]).derivative(&mut Gradient::new(4), &mut [0.0; 3], |_| ());
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn constants_that_are_others_are_refused() {
+    let refused = |re: f64, of: f64| {
+        std::panic::catch_unwind(|| {
+            Known::constants(&[Dual::new(re, 0.0), Dual::new(1.0, 0.0)], &[of, 1.0]).duals().len()
+        })
+        .is_err()
+    };
+    assert!(refused(2.0, 3.0) && refused(f64::NAN, 3.0) && refused(2.0, f64::NAN));
+    assert!(!refused(2.0, 2.0) && !refused(f64::NAN, f64::NAN));
+}
+
+#[test]
+fn the_gradient_of_real_numbers_is_their_product() {
+    let (a, b, mut c) = ([2.0, 3.0], [5.0, 7.0], [1.0]);
+    f64::gemm_gradient(MatMut::new(&mut c, 1, 1), Write::Add, Op::N(Mat::new(&a, 1, 2)), Op::N(Mat::new(&b, 2, 1)));
+    assert_eq!(c, [32.0]);
 }

@@ -1,6 +1,6 @@
 //! The page of the results: a row a package, and every mutant that is no better caught, with its reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -30,6 +30,8 @@ const COLUMNS: &str = "\
 |---|---|---|---|---|---|---|---|---|
 ";
 
+const EQUIVALENT: &str = "mutants-equivalent.toml";
+
 /// Reasons by package and mutant.
 type Reasons = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -37,9 +39,8 @@ type Reasons = BTreeMap<String, BTreeMap<String, String>>;
 ///
 /// Errors: a survivor without a reason, a reason without a survivor.
 pub fn write(folder: &Path, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> Result<(), Trouble> {
-    let (page, file) = (folder.join("mutants.md"), folder.join("mutants-equivalent.toml"));
-    let text = if file.exists() { fs::read_to_string(&file)? } else { String::new() };
-    let reasons: Reasons = toml::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let (page, file) = (folder.join("mutants.md"), folder.join(EQUIVALENT));
+    let reasons = reasons(&file)?;
     let problems = problems(&reasons, found);
     for problem in &problems {
         println!("{problem}");
@@ -57,6 +58,27 @@ pub fn write(folder: &Path, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> Resu
     }
 }
 
+fn reasons(file: &Path) -> Result<Reasons, Trouble> {
+    let text = if file.exists() { fs::read_to_string(file)? } else { String::new() };
+    Ok(toml::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?)
+}
+
+/// The survivors of a package that have no reason.
+pub fn unexplained(folder: &Path, package: &str, fates: &[(String, Fate)]) -> Result<BTreeSet<String>, Trouble> {
+    let reasons = reasons(&folder.join(EQUIVALENT))?;
+    let none = BTreeMap::new();
+    let explained = reasons.get(package).unwrap_or(&none);
+    Ok(survivors(fates, explained).cloned().collect())
+}
+
+fn survivors<'a>(
+    fates: &'a [(String, Fate)],
+    explained: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a String> {
+    let open = |(id, fate): &'a (String, Fate)| (*fate == Fate::Survived && !explained.contains_key(id)).then_some(id);
+    fates.iter().filter_map(open)
+}
+
 /// What does not fit together, a line each; a missing reason as it would stand in the file.
 fn problems(reasons: &Reasons, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> Vec<String> {
     let mut problems = Vec::new();
@@ -66,7 +88,7 @@ fn problems(reasons: &Reasons, found: &BTreeMap<&str, Vec<(String, Fate)>>) -> V
     for (package, fates) in found {
         let none = BTreeMap::new();
         let explained = reasons.get(*package).unwrap_or(&none);
-        for (id, _) in fates.iter().filter(|(id, fate)| *fate == Fate::Survived && !explained.contains_key(id)) {
+        for id in survivors(fates, explained) {
             problems
                 .push(format!("survivor without a reason, {package}: {} = \"\"", serde_json::Value::from(id.as_str())));
         }

@@ -25,7 +25,7 @@ pub enum Fate {
 #[derive(Debug)]
 pub struct Mutant {
     /// Its name with its position, unique in the list.
-    name: String,
+    pub name: String,
     /// What it changes, without the position, which moves with every edit:
     /// ``src/skip.rs: replace == with != in <impl Layer for Skip>::plan: `if self.back «==» 0 {` ``. Unique too: the second of
     /// the same name ends in ` (2)`.
@@ -76,6 +76,23 @@ fn marked(text: &str, start: (usize, usize), end: (usize, usize)) -> Option<Stri
     Some(marked.trim().to_owned())
 }
 
+/// The words of cargo-mutants that choose the mutants of these names.
+pub fn only<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    names.flat_map(|name| ["--re".to_owned(), format!("^{}$", literally(name))]).collect()
+}
+
+/// A regular expression that matches this text alone.
+fn literally(text: &str) -> String {
+    let mut expression = String::new();
+    for c in text.chars() {
+        if r"\.+*?()|[]{}^$#&-~".contains(c) {
+            expression.push('\\');
+        }
+        expression.push(c);
+    }
+    expression
+}
+
 /// What is kept of `outcomes.json`: a table from names to fates.
 ///
 /// Errors: it is written in another way, or a mutant has no fate.
@@ -102,7 +119,7 @@ fn fate(summary: &Value) -> Option<Fate> {
     })
 }
 
-/// The fates of all mutants of a list, in its order, from the results of its shards.
+/// The fates of all mutants of a list, in its order, from the results of its shards; where one has two fates, the later one.
 ///
 /// Errors: a mutant is in none of them.
 pub fn merge(list: &[Mutant], shards: &[String]) -> Result<Vec<(String, Fate)>, Trouble> {
@@ -152,6 +169,13 @@ mod tests {
     }
 
     #[test]
+    fn mutants_are_chosen_by_name() {
+        let names = ["src/a.rs:1:2: replace * with + in <impl A for B<'_>>::c", "d"];
+        let expected = ["--re", r"^src/a\.rs:1:2: replace \* with \+ in <impl A for B<'_>>::c$", "--re", "^d$"];
+        assert_eq!(only(names.into_iter()), expected);
+    }
+
+    #[test]
     fn shards_are_merged_and_none_may_lack() {
         let outcome = |name: &str, summary: &str| json!({"scenario": {"Mutant": {"name": name}}, "summary": summary});
         let baseline = json!({"scenario": "Baseline", "summary": "Success"});
@@ -163,6 +187,8 @@ mod tests {
         let merged = merge(&mutants, &[first.clone(), second]).ok().unwrap();
         let expected = [("D", Fate::Caught), ("A", Fate::Survived), ("B", Fate::TimedOut), ("C", Fate::Unviable)];
         assert_eq!(merged, expected.map(|(id, fate)| (id.to_owned(), fate)));
+        let again = outcomes(json!([outcome("a", "CaughtMutant")])).ok().unwrap();
+        assert_eq!(merge(&mutants[1..2], &[first.clone(), again]).ok().unwrap(), [("A".to_owned(), Fate::Caught)]);
         assert!(merge(&mutants, &[first]).is_err());
     }
 }

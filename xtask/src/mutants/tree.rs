@@ -40,13 +40,12 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A number that changes with the package, the gradient check, which judges it, and the versions of all dependencies.
+/// A number that changes with the code of the package and the versions of all dependencies.
 pub fn fingerprint(package: &str) -> Result<String, Trouble> {
     let root = root();
-    let mut files = vec![root.join("Cargo.lock")];
-    for name in [package, "layerwise-gradcheck"] {
-        list(&root.join("crates").join(name), &mut files)?;
-    }
+    let folder = root.join("crates").join(package);
+    let mut files = vec![root.join("Cargo.lock"), folder.join("Cargo.toml")];
+    list(&folder.join("src"), &mut files)?;
     files.sort();
     let mut hasher = DefaultHasher::new();
     for file in files {
