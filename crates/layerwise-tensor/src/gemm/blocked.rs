@@ -26,10 +26,11 @@ pub(crate) struct Part<T> {
     pub write: Write,
 }
 
-/// So many steps of k are done at a time: what a strip of A and the slivers of B then need stays in the second-level cache.
-const DEPTH: usize = 256;
+/// At most so many steps of k are done at a time, in even parts: what a strip of A and the slivers of B then need stays in the
+/// second-level cache.
+const DEPTH: usize = 320;
 /// Bytes of B that are copied at a time: a good part of a second-level cache.
-const B_BYTES: usize = 512 << 10;
+const B_BYTES: usize = 640 << 10;
 /// A strip that is used for so many slivers is copied first, so that it is read in order.
 const SLIVERS: usize = 6;
 /// B is copied if so many strips use it.
@@ -45,7 +46,7 @@ struct Plan {
 
 impl Plan {
     fn new<V: Vector>(p: &Part<V::Item>) -> Plan {
-        let depth = p.k.min(DEPTH);
+        let depth = p.k.div_ceil(p.k.div_ceil(DEPTH));
         let columns = (B_BYTES / size_of::<V::Item>() / depth / V::COLUMNS).max(1) * V::COLUMNS;
         let rows = V::STRIP * V::LEN;
         Plan {
