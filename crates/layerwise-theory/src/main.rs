@@ -5,6 +5,19 @@ use std::time::Instant;
 
 use layerwise_theory::{Size, THEORIES};
 
+/// Text in a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn number(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        1e-3.. => format!("{x:.5}"),
+        _ => format!("{x:.2e}"),
+    }
+}
+
 fn main() -> ExitCode {
     let only = std::env::args().nth(1).unwrap_or_default();
     let (mut all, mut missed) = (0, 0);
@@ -17,11 +30,11 @@ fn main() -> ExitCode {
             all += 1;
             missed += usize::from(!holds);
             println!(
-                "| {} | {} | {:.6} | {:.6} | {:.2e} | {} |",
-                finding.what,
-                finding.formula,
-                finding.measured,
-                finding.expected,
+                "| {} | {} | {} | {} | {:.1e} | {} |",
+                cell(&finding.what),
+                cell(finding.formula),
+                number(finding.measured),
+                number(finding.expected),
                 finding.tolerance,
                 if holds { "holds" } else { "**fails**" }
             );
