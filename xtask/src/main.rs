@@ -13,6 +13,7 @@ mod ranks;
 mod shell;
 mod site;
 mod source;
+mod theory;
 mod tidy;
 mod tools;
 mod ulp;
@@ -32,6 +33,7 @@ Tasks:
   budget        Count the packages that a crate pulls in, and time first builds, against limits
   docs          Build book and API documentation as one site in target/site
   mutants       Change the code, one place at a time, and report what no test notices (hours)
+  theory        Measure what the theory has formulas for (minutes)
   ulp           Measure the elementary functions: errors over all numbers of f32, and what a number costs (minutes)
   ci            Everything but the tests: format, lints, tidy, gradcheck, docs, budget, instructions
 
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         "budget" => budget::main(&words),
         "docs" => site::main(&words),
         "mutants" => mutants::main(&words),
+        "theory" => theory::main(&words),
         "ulp" => ulp::main(&words),
         "ci" => ci::main(&words),
         "help" | "-h" | "--help" => {
@@ -90,7 +93,7 @@ fn main() -> ExitCode {
         }
         "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
         other => Err(Trouble::Usage(format!(
-            "task should be gradcheck, tidy, bench, instructions, budget, docs, mutants, ulp or ci, got `{other}`; \
+            "task should be gradcheck, tidy, bench, instructions, budget, docs, mutants, theory, ulp or ci, got `{other}`; \
              see `cargo xtask --help`"
         ))),
     };

@@ -4,6 +4,7 @@
 /// Crate and rank.
 pub const RANKS: &[(&str, u8)] = &[
     ("layerwise-tensor", 0),
+    ("layerwise-stats", 0),
     ("layerwise-core", 1),
     ("layerwise-activations", 2),
     ("layerwise-layers", 2),
@@ -13,13 +14,15 @@ pub const RANKS: &[(&str, u8)] = &[
     ("layerwise-gradcheck", 2),
     ("layerwise-data", 2),
     ("layerwise-network", 3),
-    ("layerwise-train", 4),
-    ("layerwise-diagnosis", 5),
-    ("layerwise-report", 6),
-    ("layerwise", 7),
-    ("layerwise-cli", 7),
-    ("layerwise-bench", 7),
-    ("xtask", 8),
+    ("layerwise-curvature", 4),
+    ("layerwise-train", 5),
+    ("layerwise-diagnosis", 6),
+    ("layerwise-report", 7),
+    ("layerwise", 8),
+    ("layerwise-cli", 8),
+    ("layerwise-bench", 8),
+    ("layerwise-theory", 8),
+    ("xtask", 9),
 ];
 
 /// The rank of a crate of the workspace.

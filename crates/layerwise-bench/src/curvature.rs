@@ -1,8 +1,9 @@
 //! Gradients, products with the Hessian and the Gauss–Newton matrix, and the top eigenvalue, in either width of numbers.
 
 use layerwise_core::{Number, Objective, Pass, Real, Targets, hvp};
+use layerwise_curvature::{Curvature, GaussNewton, Hessian, Lanczos};
 use layerwise_losses::SoftmaxCrossEntropy;
-use layerwise_network::{Batch, GaussNewton, Hessian, Lanczos, Network, Supervised, Workspace};
+use layerwise_network::{Batch, Network, Supervised, Workspace};
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Buf, Dual, Key, Mat, Purpose, Scalar};
 

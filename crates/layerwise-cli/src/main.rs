@@ -1,9 +1,10 @@
-//! The program `layerwise`: `diagnose`, `train`, `predict`, `init`.
+//! The program `layerwise`: `diagnose`, `train`, `curvature`, `predict`, `init`.
 //!
 //! Exit status: 0 done, 1 it failed (a full disk, a training that broke), 2 the command, the configuration or the data are wrong.
 #![forbid(unsafe_code)]
 
 mod config;
+mod curvature;
 mod diagnose;
 mod failure;
 mod files;
@@ -40,6 +41,12 @@ enum Command {
     Diagnose(diagnose::Arguments),
     /// Train a network on a table and save the model.
     Train(train::Arguments),
+    /// Train a network and look at the curvature of its risk: where it stopped, minimum or saddle, and how sharp.
+    ///
+    /// At the start and at the end of the training: whether the gradient is small against its noise, and if so whether the point
+    /// is a minimum, a saddle point (with the way down) or flat; extreme eigenvalues, trace and density of the Hessian's spectrum
+    /// with intervals; for up to 2,000 parameters all eigenvalues.
+    Curvature(curvature::Arguments),
     /// Predict new rows with a saved model.
     Predict(predict::Arguments),
     /// Write a commented configuration file to start from.
@@ -50,6 +57,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Curvature(arguments) => curvature::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
     };

@@ -4,8 +4,8 @@
 use layerwise_train::{Recipe, StopReason};
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{mean, median};
 use crate::trial::{Rows, Trace};
+use layerwise_stats::{mean, median};
 
 /// Which of the reasons why training is hard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use layerwise_train::{Recipe, StopReason};
 use crate::cause::{Cause, Contrast, Hypothesis, Intervention, Patient, Symptom};
 use crate::causes::{self, short};
 use crate::diagnosis::{CauseFound, Cure, Diagnosis, LayerRow, Observation, Status};
-use crate::stats::{holm, mean, paired};
 use crate::trial::{Lab, LabError, Rows, Share, Trace, Wanted};
+use layerwise_stats::{holm, mean, paired};
 
 /// How thorough a diagnosis is.
 #[derive(Clone, Copy, Debug, PartialEq)]

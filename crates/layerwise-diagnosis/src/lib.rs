@@ -14,7 +14,6 @@ pub mod cause;
 pub mod causes;
 pub mod diagnosis;
 pub mod record;
-pub mod stats;
 pub mod trial;
 
 mod engine;

@@ -5,7 +5,7 @@ use layerwise_network::{Network, Probe, Snapshot, Workspace};
 use layerwise_tensor::{Key, Mat, Purpose, Scalar};
 use layerwise_train::Setup;
 
-use crate::stats::quantile;
+use layerwise_stats::quantile;
 
 /// Units within this share of their range from an asymptote are saturated.
 const NEAR: f64 = 0.01;

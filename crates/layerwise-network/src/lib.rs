@@ -2,24 +2,16 @@
 //!
 //! A [`Network`] is a description too; θ, the gradient and the [`Workspace`] are vectors beside it. The workspace keeps every
 //! activation and every delta of a step, so diagnosis reads them afterwards and disturbs nothing. [`Supervised`] is the risk of a
-//! batch as an objective, [`Hessian`] and [`GaussNewton`] multiply by its curvature, of
-//! which [`Lanczos`] finds the extreme eigenvalues.
+//! batch as an objective.
 #![forbid(unsafe_code)]
 
 mod builder;
-mod gauss_newton;
-mod hessian;
-mod lanczos;
-mod lifted;
 mod network;
 mod snapshot;
 mod supervised;
 mod workspace;
 
 pub use builder::Builder;
-pub use gauss_newton::GaussNewton;
-pub use hessian::Hessian;
-pub use lanczos::{Lanczos, LanczosError, Spectrum, Stop, Wanted};
 pub use network::{Network, Node};
 pub use snapshot::{Probe, Snapshot};
 pub use supervised::{Batch, Penalty, Supervised, Where};

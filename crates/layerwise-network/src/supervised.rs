@@ -1,5 +1,6 @@
 //! The regularized empirical risk 1/T Σ l(f(x(t); θ), y(t)) + λΩ(θ) on one batch, as an objective.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use layerwise_core::{Loss, Number, Objective, Pass, Regularizer, Role, Targets};
@@ -64,6 +65,23 @@ pub struct Batch<'a, S> {
     pub weights: Option<&'a [S]>,
 }
 
+impl<'a, S: Scalar> Batch<'a, S> {
+    /// The samples of this range.
+    ///
+    /// Panics: if it goes beyond them.
+    pub fn part(&self, range: Range<usize>) -> Batch<'a, S> {
+        let columns = |of: Mat<'a, S>| {
+            let rows = of.rows();
+            Mat::new(&of.data()[rows * range.start..rows * range.end], rows, range.len())
+        };
+        let targets = match self.targets {
+            Targets::Classes(classes) => Targets::Classes(&classes[range.clone()]),
+            Targets::Values(values) => Targets::Values(columns(values)),
+        };
+        Batch { x: columns(self.x), targets, weights: self.weights.map(|weights| &weights[range.clone()]) }
+    }
+}
+
 /// The risk of one batch. The average over samples is taken here, and only here.
 ///
 /// A batch without samples has risk 0 and gradient 0, so that only the penalties are left.
@@ -83,6 +101,14 @@ pub struct Supervised<'a, S: Scalar> {
     pub pass: Pass,
     /// Names the random streams of the step.
     pub key: Key,
+}
+
+impl<S: Scalar> Supervised<'_, S> {
+    /// The same risk on other samples, in the same memory.
+    pub fn on<'b>(&'b mut self, batch: Batch<'b, S>) -> Supervised<'b, S> {
+        let &mut Supervised { network, loss, penalties, ref mut workspace, pass, key, .. } = self;
+        Supervised { network, loss, penalties, batch, workspace, pass, key }
+    }
 }
 
 impl<S: Number> Supervised<'_, S> {

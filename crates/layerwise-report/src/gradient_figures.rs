@@ -1,7 +1,7 @@
 //! Figures of gradients and updates: layer by time for one training, and layer by layer for several recipes.
 
 use layerwise_diagnosis::Trace;
-use layerwise_diagnosis::stats::median;
+use layerwise_stats::median;
 
 use crate::axis::Axis;
 use crate::heat_map::HeatMap;

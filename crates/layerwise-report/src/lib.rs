@@ -29,6 +29,7 @@
 mod about;
 mod axis;
 mod bars;
+mod curvature_page;
 mod curve;
 mod diagnosis_page;
 mod diagnosis_text;
@@ -56,6 +57,7 @@ mod words;
 pub use about::About;
 pub use axis::{Axis, Scale};
 pub use bars::{Bars, Group};
+pub use curvature_page::{CurvatureReport, Moment, curvature_page, in_words};
 pub use diagnosis_page::diagnosis_page;
 pub use diagnosis_text::diagnosis_text;
 pub use heat_map::HeatMap;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use layerwise_core::Real;
+use layerwise_core::{Pass, Real};
 use layerwise_data::{Dataset, Scaler, Target, check_batch};
+use layerwise_network::{Batch, Supervised, Workspace};
+use layerwise_tensor::{Key, Purpose};
 
 use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate};
@@ -60,6 +62,24 @@ impl<S: Real> Prepared<S> {
     /// A run at its start.
     pub fn start(&self, seed: u64) -> Run<S> {
         Run::new(Arc::clone(&self.setup), seed)
+    }
+
+    /// The risk of the first `rows` training rows, or of all if there are fewer, with penalties and without noise: what solvers and
+    /// curvature work on.
+    ///
+    /// Panics: if the workspace is for fewer rows.
+    pub fn risk<'a>(&'a self, rows: usize, workspace: &'a mut Workspace<S>) -> Supervised<'a, S> {
+        let Setup { network, loss, penalties, train, .. } = &*self.setup;
+        let all = 0..rows.min(train.len());
+        Supervised {
+            network,
+            loss: &**loss,
+            penalties,
+            batch: Batch { x: train.x(all.clone()), targets: train.targets(all.clone()), weights: train.weights(all) },
+            workspace,
+            pass: Pass::Predict,
+            key: Key::new(self.recipe.seed, Purpose::Mask),
+        }
     }
 
     /// Loss and error of θ on a data set that was not scaled yet.

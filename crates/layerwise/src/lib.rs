@@ -22,6 +22,7 @@
 
 pub use layerwise_activations as activations;
 pub use layerwise_core as core;
+pub use layerwise_curvature as curvature;
 pub use layerwise_data as data;
 pub use layerwise_diagnosis as diagnosis;
 pub use layerwise_layers as layers;
@@ -30,6 +31,7 @@ pub use layerwise_network as network;
 pub use layerwise_optimizers as optimizers;
 pub use layerwise_regularizers as regularizers;
 pub use layerwise_report as report;
+pub use layerwise_stats as stats;
 pub use layerwise_tensor as tensor;
 pub use layerwise_train as train;
 

@@ -8,10 +8,11 @@ use layerwise_core::{
     Backward, Forward, GenericLayer, GenericLoss, GenericNumber, GenericRegularizer, Hyper, Layer, Loss, Number,
     Objective, Params, ParamsMut, Pass, Pointwise, Role, Targets,
 };
+use layerwise_curvature::GaussNewton;
 use layerwise_gradcheck::{Gradcheck, Problem, Report};
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::{BernoulliCrossEntropy, SoftmaxCrossEntropy, Squared};
-use layerwise_network::{Batch, Builder, GaussNewton, Network, Penalty, Supervised, Where, Workspace};
+use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
 use layerwise_regularizers::L2;
 use layerwise_tensor::{Bounded, DoubleDouble, Dual, Dual32, Dual64, Key, Mat, MatMut, Purpose, Scalar};
 

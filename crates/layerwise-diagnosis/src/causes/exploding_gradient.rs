@@ -5,7 +5,7 @@ use layerwise_core::Init;
 
 use super::short;
 use crate::cause::{Cause, Hypothesis, Intervention, Patient, Symptom};
-use crate::stats::median;
+use layerwise_stats::median;
 
 /// The lowest layer's gradient is over a hundred times the output layer's, or the norm jumps to over a hundred times its median.
 pub struct ExplodingGradient;

@@ -6,7 +6,7 @@ use layerwise_data::Scaling;
 
 use crate::cause::{Cause, Hypothesis, Intervention, Patient, Symptom};
 use crate::record::Units;
-use crate::stats::mean;
+use layerwise_stats::mean;
 
 /// Over half of a hidden layer's activations are within 1 % of an asymptote, at the start or at the end.
 pub struct SaturatedUnits;

@@ -1,16 +1,17 @@
 //! What second order costs: products as multiples of one gradient in the same precision, interleaved, on a wide and on a deep
 //! network, on 1 and 2 threads; and how many products the largest eigenvalues take.
 //!
-//! `cargo run --release -p layerwise-network --example second_order`
+//! `cargo run --release -p layerwise-curvature --example second_order`
 #![allow(clippy::unwrap_used)]
 
 use std::time::Instant;
 
 use layerwise_activations::{Relu, Tanh};
 use layerwise_core::{Number, Objective, Pass, Pointwise, Real, Targets, hvp};
+use layerwise_curvature::{Curvature, GaussNewton, Hessian, Lanczos};
 use layerwise_layers::Dense;
 use layerwise_losses::SoftmaxCrossEntropy;
-use layerwise_network::{Batch, Builder, GaussNewton, Hessian, Lanczos, Network, Supervised, Workspace};
+use layerwise_network::{Batch, Builder, Network, Supervised, Workspace};
 use layerwise_tensor::dual::{Dual, Plane};
 use layerwise_tensor::{Key, Mat, Purpose, Scalar, Team};
 

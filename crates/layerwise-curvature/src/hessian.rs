@@ -3,12 +3,12 @@
 //! Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian": the ε-part of the gradient at θ + ε v, in dual numbers.
 
 use layerwise_core::{Number, Objective, Real};
+use layerwise_network::Supervised;
 use layerwise_tensor::dual::Plane;
-use layerwise_tensor::{Dual, Gradient};
+use layerwise_tensor::{Buf, Dual, Gradient};
 
-use crate::lanczos::{Lanczos, LanczosError, Spectrum};
+use crate::curvature::Curvature;
 use crate::lifted::Lifted;
-use crate::supervised::Supervised;
 
 /// The Hessian of the risk on one batch at one θ, with penalties, with all memory that its products need.
 ///
@@ -56,12 +56,16 @@ where
             evaluation.derivative(grad, out, |grad| risk.eval(point, grad)).re
         })
     }
+}
 
-    /// Extreme eigenvalues of ∇² with their eigenvectors, whose padding is 0.
-    ///
-    /// Errors: a setting that makes no sense.
-    pub fn spectrum(&mut self, request: &Lanczos) -> Result<Spectrum<T>, LanczosError> {
-        let space = self.risk.network.params_mask();
-        request.run(&space, |v, out| _ = self.product(v, out))
+impl<T: Real + Plane> Curvature<T> for Hessian<'_, T>
+where
+    Dual<T>: Number,
+{
+    fn space(&self) -> Buf<T> {
+        self.risk.network.params_mask()
+    }
+    fn multiply(&mut self, v: &[T], out: &mut [T]) {
+        self.product(v, out);
     }
 }

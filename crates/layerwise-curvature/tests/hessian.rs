@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use layerwise_activations::{Relu, Softplus, Tanh};
 use layerwise_core::{Number, Objective, Pass, Pointwise, Targets, hvp};
+use layerwise_curvature::{Curvature, GaussNewton, Hessian, Lanczos, Stop, Wanted};
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::{SoftmaxCrossEntropy, Squared};
-use layerwise_network::{
-    Batch, Builder, GaussNewton, Hessian, Lanczos, Network, Penalty, Stop, Supervised, Wanted, Where, Workspace,
-};
+use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
 use layerwise_regularizers::L2;
 use layerwise_tensor::{Dual, Dual32, Dual64, Key, Mat, Purpose, Team};
 use nalgebra::DMatrix;

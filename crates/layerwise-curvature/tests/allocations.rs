@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layerwise_activations::Tanh;
 use layerwise_core::{Objective, Pass, Pointwise, Targets};
+use layerwise_curvature::{GaussNewton, Hessian};
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::Squared;
-use layerwise_network::{Batch, Builder, GaussNewton, Hessian, Supervised, Workspace};
+use layerwise_network::{Batch, Builder, Supervised, Workspace};
 use layerwise_tensor::{Key, Mat, Purpose};
 
 struct Counting;

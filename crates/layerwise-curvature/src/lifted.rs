@@ -1,11 +1,9 @@
 //! A risk in dual numbers: what the products with the Hessian and with the Gauss–Newton matrix share.
 
 use layerwise_core::{Number, Real, Targets};
+use layerwise_network::{Batch, Supervised, Workspace};
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Buf, Dual, Evaluation, Known, Mat, Tape};
-
-use crate::supervised::{Batch, Supervised};
-use crate::workspace::Workspace;
 
 /// The memory of a risk at θ + ε v, for one batch and one θ at a time.
 #[derive(Debug)]

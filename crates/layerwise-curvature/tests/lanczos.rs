@@ -1,7 +1,7 @@
 //! Eigenvalues by Lanczos against closed forms and dense decompositions.
 #![allow(clippy::unwrap_used)]
 
-use layerwise_network::{Lanczos, Spectrum, Stop, Wanted};
+use layerwise_curvature::{Lanczos, Spectrum, Stop, Wanted};
 use layerwise_tensor::{Key, Purpose, Team};
 use nalgebra::{DMatrix, DVector};
 

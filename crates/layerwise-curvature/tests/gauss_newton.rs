@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use layerwise_activations::{Relu, Softplus, Tanh};
 use layerwise_core::{Loss, Number, Objective, Pass, Pointwise, Targets, hvp};
+use layerwise_curvature::GaussNewton;
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::{Absolute, BernoulliCrossEntropy, Hinge, Huber, Losses, SoftmaxCrossEntropy, Squared};
-use layerwise_network::{Batch, Builder, GaussNewton, Network, Penalty, Supervised, Where, Workspace};
+use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
 use layerwise_regularizers::L2;
 use layerwise_tensor::{Dual, Dual64, Key, Mat, MatMut, Purpose, Scalar};
 

@@ -8,12 +8,12 @@
 //! is convex in y, 0 if the loss is piecewise linear, and the Hessian itself if y is linear in θ.
 
 use layerwise_core::{Number, Real};
-use layerwise_tensor::Dual;
+use layerwise_network::Supervised;
 use layerwise_tensor::dual::Plane;
+use layerwise_tensor::{Buf, Dual};
 
-use crate::lanczos::{Lanczos, LanczosError, Spectrum};
+use crate::curvature::Curvature;
 use crate::lifted::Lifted;
-use crate::supervised::Supervised;
 
 /// The Gauss–Newton matrix of the risk on one batch at one θ, with all memory that its products need.
 ///
@@ -64,12 +64,16 @@ where
         }
         network.backward(self.lifted.theta(), out, batch.x, workspace, *pass);
     }
+}
 
-    /// Extreme eigenvalues of G with their eigenvectors, whose padding is 0.
-    ///
-    /// Errors: a setting that makes no sense.
-    pub fn spectrum(&mut self, request: &Lanczos) -> Result<Spectrum<T>, LanczosError> {
-        let space = self.risk.network.params_mask();
-        request.run(&space, |v, out| self.product(v, out))
+impl<T: Real + Plane> Curvature<T> for GaussNewton<'_, T>
+where
+    Dual<T>: Number,
+{
+    fn space(&self) -> Buf<T> {
+        self.risk.network.params_mask()
+    }
+    fn multiply(&mut self, v: &[T], out: &mut [T]) {
+        self.product(v, out);
     }
 }
