@@ -24,10 +24,21 @@ pub use batches::{Batches, check_batch, epoch_order, fill_order};
 pub use dataset::{Dataset, Target, Task};
 pub use digits::{DIGITS_SPLIT_SEED, digits, digits_split};
 pub use error::{DataError, Place};
-pub use generate::{
-    circles, friedman1, gaussian_blobs, noise_labels, parity, parity_error, spirals, two_blobs, two_blobs_error,
-    two_moons, xor,
+pub use generate::blobs::{Blobs, gaussian_blobs, two_blobs, two_blobs_error};
+pub use generate::convex::Convex;
+pub use generate::curves::Curves;
+pub use generate::friedman::{Friedman1, friedman1};
+pub use generate::moons::{Circles, Moons, circles, two_moons};
+pub use generate::noise::{NoiseLabels, noise_labels};
+pub use generate::parity::{Parity, parity, parity_error, xor};
+pub use generate::rectangles::Rectangles;
+pub use generate::sequences::{
+    Addition, ExclusiveOr, Multiplication, Permutation, SequenceGenerator, SequenceGenerators, Sequences, TemporalOrder,
 };
+pub use generate::shapeset::Shapeset;
+pub use generate::spirals::{Spirals, spirals};
+pub use generate::teacher::Teacher;
+pub use generate::{Generator, Generators};
 pub use read_csv::{CsvOptions, Missing, TargetColumn, Unknown, read_csv, read_csv_from};
 pub use schema::{Column, ColumnKind, Rows, Schema, TargetKind};
 pub use split::{Fold, Split, k_fold, split, split_rows};
