@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use layerwise_tensor::Scalar;
+use layerwise_tensor::{MatMut, Scalar};
 
 /// What a link has to see before it can act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Reach {
     Element,
     /// The whole update first (global-norm clipping, trust ratios).
     Whole,
+    /// Each weight matrix as one, through [`Transform::matrix`] (orthogonalization, preconditioners of rows and columns).
+    Matrices,
 }
 
 /// Where the run stands.
@@ -32,6 +34,18 @@ pub trait Transform<S: Scalar> {
     fn prepare(&self, at: &Step, whole: Option<&[S]>) -> Numbers;
     /// Rewrites one chunk of the update.
     fn apply(&self, update: &mut [S], state: Planes<'_, '_, S>, numbers: &Numbers, at: &Chunk<'_, S>);
+    /// Rewrites the update of one weight matrix, before any chunk; only for [`Reach::Matrices`].
+    ///
+    /// Shapes: `scratch` has [`Link::scratch`] numbers, whatever they are.
+    fn matrix(&self, update: MatMut<'_, S>, scratch: &mut [S]) {
+        let _ = (update, scratch);
+    }
+    /// Turns θ after `at.count` steps into the parameters to evaluate and deliver; only for links that say [`Link::averages`].
+    ///
+    /// Shapes: `state` holds the planes one after the other, each as long as `theta`.
+    fn average(&self, theta: &mut [S], state: &[S], at: &Step) {
+        let _ = (theta, state, at);
+    }
 }
 
 /// One link as a description: no numbers of its own.
@@ -43,6 +57,15 @@ pub trait Link: Transform<f32> + Transform<f64> + Debug + Send + Sync {
     /// What it has to see.
     fn reach(&self) -> Reach {
         Reach::Element
+    }
+    /// Numbers of scratch that [`Transform::matrix`] wants for a matrix of this shape.
+    fn scratch(&self, rows: usize, cols: usize) -> usize {
+        let _ = (rows, cols);
+        0
+    }
+    /// Whether [`Transform::average`] changes θ: the parameters to evaluate and deliver are not those that are stepped.
+    fn averages(&self) -> bool {
+        false
     }
     /// The learning rate at this step, if this link sets one (for proximal steps and reports).
     fn rate(&self, at: &Step) -> Option<f64> {

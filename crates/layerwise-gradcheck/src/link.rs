@@ -5,17 +5,18 @@
 
 use layerwise_core::{Chunk, Link, Planes, Reach, Real, Step};
 use layerwise_tensor::simd::{Level, level, limit_level};
-use layerwise_tensor::{Rng, Scalar, Team};
+use layerwise_tensor::{MatMut, Rng, Scalar, Team};
 
 use crate::battery::{Check, Family, field};
 use crate::case::{Case, Draw, Field, Space, Style, at};
 use crate::derivative::plain;
 use crate::fault::{COMMON, Damage, Fault, Target};
 use crate::oracle::{EPS, Lift, lift};
-use crate::papers::{Seen, Want};
+use crate::papers::{Seen, Want, matrix_rows};
 use crate::report::{GATE, Log};
 
-/// The update that should leave a link, by the formula of its paper ([`crate::papers`] has those of the common ones).
+/// The update that should leave a link, by the formula of its paper ([`crate::papers`] has those of the common ones). For a link
+/// that averages, what it makes of θ stands behind the update.
 pub type Formula<'a> = &'a dyn Fn(&Seen<'_>) -> Vec<Want>;
 
 /// A link, perhaps with a fault in it.
@@ -35,6 +36,13 @@ const STEPS: usize = 1;
 impl Subject<'_> {
     fn elementwise(&self) -> Result<(), &'static str> {
         if self.link.reach() == Reach::Element { Ok(()) } else { Err("acts on the whole update at once") }
+    }
+    fn same_on_all(&self) -> Result<(), &'static str> {
+        match (self.levels, self.link.reach()) {
+            (false, _) => Err(crate::once::LEVELS),
+            (true, Reach::Matrices) => Err("a matrix product has other bits without fused multiply-add"),
+            (true, Reach::Element | Reach::Whole) => Ok(()),
+        }
     }
     fn has_state(&self) -> Result<(), &'static str> {
         if self.link.planes() > 0 { Ok(()) } else { Err("no state") }
@@ -127,6 +135,11 @@ impl<'a> Bench<'a> {
                 fault.feel(honest.map(f64::to_bits) != numbers.map(f64::to_bits));
             }
             let (old, before) = (update.clone(), planes.clone());
+            if self.subject.link.reach() == Reach::Matrices {
+                let (rows, cols) = (matrix_rows(self.n), self.n / matrix_rows(self.n));
+                let mut scratch = vec![S::ZERO; self.subject.link.scratch(rows, cols)];
+                link.matrix(MatMut::new(&mut update, rows, cols), &mut scratch);
+            }
             let mut start = 0;
             while start < self.n {
                 let end = (start + piece).min(self.n);
@@ -140,6 +153,11 @@ impl<'a> Bench<'a> {
                 for (plane, before) in planes.iter_mut().zip(&before) {
                     fault.strike(Target::State, plane, before, self.n);
                 }
+            }
+            if self.subject.link.averages() {
+                let mut average = theta;
+                link.average(&mut average, &planes.concat(), &step(t as u64 + 1));
+                update.extend(average);
             }
             updates.push(update);
         }
@@ -156,10 +174,11 @@ impl<'a> Bench<'a> {
 
     /// What the paper says, step by step.
     fn expected(&self, gradients: &[f64]) -> Vec<Vec<Want>> {
-        let history: Vec<Vec<f64>> = (0..self.steps).map(|t| self.column(gradients, t).to_vec()).collect();
+        let history = |of: &[f64]| (0..self.steps).map(|t| self.column(of, t).to_vec()).collect::<Vec<_>>();
+        let (grads, thetas) = (history(gradients), history(&self.theta));
         let at = |t: usize| Seen {
-            grads: &history[..=t],
-            theta: self.column(&self.theta, t),
+            grads: &grads[..=t],
+            thetas: &thetas[..=t],
             weights: &self.weights,
             rate_factor: step(1).rate_factor,
         };
@@ -222,7 +241,7 @@ impl<'a> Family for Subject<'a> {
             }),
             Check::once("threads", "the same bits on 1, 2 and 3 threads", threads),
             Check::once("instruction-sets", "every instruction set gives the same bits", levels)
-                .applies(|s| if s.levels { Ok(()) } else { Err(crate::once::LEVELS) }),
+                .applies(Subject::same_on_all),
         ]
     }
 }

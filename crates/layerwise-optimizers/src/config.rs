@@ -1,138 +1,238 @@
 //! Ready chains, and the configuration that names them: `"adam"`, or `{ kind = "sgd", rate = 0.1, momentum = 0.9 }`.
 //!
-//! Every chain is [ClipByGlobalNorm] → method → ScaleByRate. Defaults are PyTorch's, except the rate of `sgd`: 0.01, where
-//! PyTorch has 0.001 and most networks of this library's size barely move.
+//! Every chain is [ClipByGlobalNorm] → method → ScaleByRate → [FreeFromSchedule] → [AverageParameters]. Defaults are PyTorch's,
+//! except the rate of `sgd`: 0.01, where PyTorch has 0.001 and most networks of this library's size barely move; `lion` and the
+//! schedule-free methods, which PyTorch lacks, have those of their papers' code.
 
+use layerwise_core::Role;
 use layerwise_core::catalog::named;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    AddMomentum, ClipByGlobalNorm, DecayOn, DecayWeights, Optimizer, ScaleByAdagrad, ScaleByAdam, ScaleByRate,
-    ScaleByRms, Scheduled, Schedules, check_positive, check_rate,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, DecayOn, DecayWeights,
+    FreeFromSchedule, Only, Optimizer, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
+    ScaleByAmsgrad, ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
+    check_positive, check_rate,
 };
 
-/// Gradient descent θ ← θ − α g, with [`AddMomentum`] if the momentum is not 0.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sgd {
-    /// α, by default 0.01.
-    pub rate: f64,
-    /// μ; 0, the default, is plain descent.
-    pub momentum: f64,
-    /// Nesterov's form of the momentum.
-    pub nesterov: bool,
-    /// Factor on the rate over time.
-    pub schedule: Schedules,
-    /// Limit on the norm of the gradient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
+/// Declares a member: its own numbers, and those that all have.
+macro_rules! member {
+    (
+        $(#[$meta:meta])*
+        $member:ident { rate = $rate:literal, $($(#[$doc:meta])* $field:ident: $type:ty = $value:expr,)* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $member {
+            #[doc = concat!("α, by default ", stringify!($rate), ".")]
+            pub rate: f64,
+            $($(#[$doc])* pub $field: $type,)*
+            /// Factor on the rate over time.
+            pub schedule: Schedules,
+            /// Limit on the norm of the gradient.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub clip: Option<f64>,
+            /// Average of the parameters to evaluate and deliver, in their place.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub average: Option<Averaging>,
+        }
+
+        impl Default for $member {
+            fn default() -> Self {
+                let (schedule, clip, average) = (Schedules::Constant, None, None);
+                $member { rate: $rate, $($field: $value,)* schedule, clip, average }
+            }
+        }
+    };
 }
 
-impl Default for Sgd {
-    fn default() -> Self {
-        Sgd { rate: 0.01, momentum: 0.0, nesterov: false, schedule: Schedules::Constant, clip: None }
+member! {
+    /// Gradient descent θ ← θ − α g, with [`AddMomentum`] if the momentum is not 0.
+    Sgd {
+        rate = 0.01,
+        /// μ; 0, the default, is plain descent.
+        momentum: f64 = 0.0,
+        /// Nesterov's form of the momentum.
+        nesterov: bool = false,
     }
 }
 
-/// AdaGrad: [`ScaleByAdagrad`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Adagrad {
-    /// α, by default 0.01.
-    pub rate: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Factor on the rate over time.
-    pub schedule: Schedules,
-    /// Limit on the norm of the gradient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-}
-
-impl Default for Adagrad {
-    fn default() -> Self {
-        let ScaleByAdagrad { epsilon } = ScaleByAdagrad::default();
-        Adagrad { rate: 0.01, epsilon, schedule: Schedules::Constant, clip: None }
+member! {
+    /// AdaGrad: [`ScaleByAdagrad`].
+    Adagrad {
+        rate = 0.01,
+        /// ε.
+        epsilon: f64 = 1e-10,
     }
 }
 
-/// RMSprop: [`ScaleByRms`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rmsprop {
-    /// α, by default 0.01.
-    pub rate: f64,
-    /// Decay of the average square.
-    pub decay: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Factor on the rate over time.
-    pub schedule: Schedules,
-    /// Limit on the norm of the gradient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-}
-
-impl Default for Rmsprop {
-    fn default() -> Self {
-        let ScaleByRms { decay, epsilon } = ScaleByRms::default();
-        Rmsprop { rate: 0.01, decay, epsilon, schedule: Schedules::Constant, clip: None }
+member! {
+    /// RMSprop: [`ScaleByRms`].
+    Rmsprop {
+        rate = 0.01,
+        /// Decay of the average square.
+        decay: f64 = 0.99,
+        /// ε.
+        epsilon: f64 = 1e-8,
     }
 }
 
-/// Adam: [`ScaleByAdam`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Adam {
-    /// α, by default 0.001.
-    pub rate: f64,
-    /// β₁.
-    pub beta1: f64,
-    /// β₂.
-    pub beta2: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Factor on the rate over time.
-    pub schedule: Schedules,
-    /// Limit on the norm of the gradient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        let ScaleByAdam { beta1, beta2, epsilon } = ScaleByAdam::default();
-        Adam { rate: 0.001, beta1, beta2, epsilon, schedule: Schedules::Constant, clip: None }
+member! {
+    /// Adam: [`ScaleByAdam`].
+    Adam {
+        rate = 0.001,
+        /// β₁.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
     }
 }
 
-/// AdamW: [`ScaleByAdam`] with [`DecayWeights`] behind it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Adamw {
-    /// α, by default 0.001.
-    pub rate: f64,
-    /// λ of the decoupled decay, by default 0.01.
-    pub weight_decay: f64,
-    /// What the decay falls on.
-    pub decay_on: DecayOn,
-    /// β₁.
-    pub beta1: f64,
-    /// β₂.
-    pub beta2: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Factor on the rate over time.
-    pub schedule: Schedules,
-    /// Limit on the norm of the gradient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
+member! {
+    /// AdamW: [`ScaleByAdam`] with [`DecayWeights`] behind it.
+    Adamw {
+        rate = 0.001,
+        /// λ of the decoupled decay, by default 0.01.
+        weight_decay: f64 = 0.01,
+        /// What the decay falls on.
+        decay_on: DecayOn = DecayOn::Everything,
+        /// β₁.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+    }
 }
 
-impl Default for Adamw {
-    fn default() -> Self {
-        let Adam { rate, beta1, beta2, epsilon, schedule, clip } = Adam::default();
-        Adamw { rate, weight_decay: 0.01, decay_on: DecayOn::default(), beta1, beta2, epsilon, schedule, clip }
+member! {
+    /// AMSGrad: [`ScaleByAmsgrad`].
+    Amsgrad {
+        rate = 0.001,
+        /// β₁.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+    }
+}
+
+member! {
+    /// NAdam: [`ScaleByNadam`].
+    Nadam {
+        rate = 0.002,
+        /// β₁.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+        /// ψ, how fast the momentum grows to β₁.
+        momentum_decay: f64 = 0.004,
+    }
+}
+
+member! {
+    /// AdaMax: [`ScaleByAdamax`].
+    Adamax {
+        rate = 0.002,
+        /// β₁.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+    }
+}
+
+member! {
+    /// RAdam: [`ScaleByRadam`].
+    Radam {
+        rate = 0.001,
+        /// β₁.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+    }
+}
+
+member! {
+    /// Lion: [`BlendMomentum`], [`TakeSign`], [`DecayWeights`] (Chen et al. 2023). Its rate is 3 to 10 times smaller than
+    /// AdamW's.
+    Lion {
+        rate = 0.0001,
+        /// λ of the decoupled decay, by default 0.
+        weight_decay: f64 = 0.0,
+        /// What the decay falls on.
+        decay_on: DecayOn = DecayOn::Everything,
+        /// β₁, share of the average in the update.
+        beta1: f64 = 0.9,
+        /// β₂, decay of the average.
+        beta2: f64 = 0.99,
+    }
+}
+
+member! {
+    /// Muon for weights, AdamW for biases, at one rate: [`AddMomentum`] and [`OrthogonalizeMatrices`], and [`ScaleByAdam`], with
+    /// [`DecayWeights`] behind both.
+    ///
+    /// The momentum is a sum, PyTorch's an average: the same up to a factor that orthogonalization takes out.
+    Muon {
+        rate = 0.001,
+        /// μ, of the weights.
+        momentum: f64 = 0.95,
+        /// Nesterov's form of the momentum.
+        nesterov: bool = true,
+        /// λ of the decoupled decay, by default 0.1.
+        weight_decay: f64 = 0.1,
+        /// What the decay falls on.
+        decay_on: DecayOn = DecayOn::Everything,
+        /// β₁, of the biases.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+    }
+}
+
+member! {
+    /// Schedule-free descent: [`FreeFromSchedule`] (Defazio et al. 2024). The schedule may be a warm-up, and nothing behind it.
+    ScheduleFreeSgd {
+        rate = 1.0,
+        /// β, how far towards the average gradients are taken.
+        beta: f64 = 0.9,
+        /// λ of the decay, by default 0.
+        weight_decay: f64 = 0.0,
+        /// What the decay falls on.
+        decay_on: DecayOn = DecayOn::Everything,
+    }
+}
+
+member! {
+    /// Schedule-free AdamW: [`ScaleByAdam`] without momentum, [`DecayWeights`], [`FreeFromSchedule`] (Defazio et al. 2024). The
+    /// schedule may be a warm-up, and nothing behind it.
+    ///
+    /// v is corrected as in Adam, as the authors' code does by now; their listing multiplies the rate by √(1 − β₂ᵏ) instead, and
+    /// weighs the average by it.
+    ScheduleFreeAdamw {
+        rate = 0.0025,
+        /// β₁, how far towards the average gradients are taken.
+        beta1: f64 = 0.9,
+        /// β₂.
+        beta2: f64 = 0.999,
+        /// ε.
+        epsilon: f64 = 1e-8,
+        /// λ of the decoupled decay, by default 0.
+        weight_decay: f64 = 0.0,
+        /// What the decay falls on.
+        decay_on: DecayOn = DecayOn::Everything,
     }
 }
 
@@ -219,6 +319,20 @@ macro_rules! family {
                 }
             }
 
+            /// The average to evaluate and deliver.
+            pub fn average(&self) -> Option<Averaging> {
+                match self {
+                    $(Optimizers::$member(o) => o.average,)+
+                }
+            }
+
+            /// Sets the average to evaluate and deliver.
+            pub fn set_average(&mut self, average: Option<Averaging>) {
+                match self {
+                    $(Optimizers::$member(o) => o.average = average,)+
+                }
+            }
+
             /// The factor on the rate over time.
             pub fn schedule(&self) -> &Schedules {
                 match self {
@@ -236,7 +350,11 @@ macro_rules! family {
     };
 }
 
-family! { Sgd = "sgd", Adagrad = "adagrad", Rmsprop = "rmsprop", Adam = "adam", Adamw = "adamw" }
+family! {
+    Sgd = "sgd", Adagrad = "adagrad", Rmsprop = "rmsprop", Adam = "adam", Adamw = "adamw", Amsgrad = "amsgrad", Nadam = "nadam",
+    Adamax = "adamax", Radam = "radam", Lion = "lion", Muon = "muon", ScheduleFreeSgd = "schedule-free-sgd",
+    ScheduleFreeAdamw = "schedule-free-adamw"
+}
 
 impl Optimizers {
     /// Whether every number is in its range. Reading a configuration does this by itself.
@@ -257,18 +375,43 @@ impl Optimizers {
     }
 
     fn chain(&self) -> Result<Optimizer, String> {
-        let clip =
-            |limit| check_positive("clip", limit).map(|()| Optimizer::default().then(ClipByGlobalNorm { limit }));
+        self.links().map_err(|problem| format!("{}: {problem}", self.name()))
+    }
+
+    fn links(&self) -> Result<Optimizer, String> {
+        let mut chain = Optimizer::default();
+        if let Some(limit) = self.clip() {
+            check_positive("clip", limit)?;
+            chain = chain.then(ClipByGlobalNorm { limit });
+        }
+        chain = self.method(chain)?;
         let schedule = Scheduled { rate: self.rate(), schedule: self.schedule().clone() };
-        self.clip()
-            .map_or(Ok(Optimizer::default()), clip)
-            .and_then(|chain| self.method(chain))
-            .and_then(|chain| schedule.check().map(|()| chain.then(ScaleByRate { schedule })))
-            .map_err(|problem| format!("{}: {problem}", self.name()))
+        schedule.check()?;
+        chain = chain.then(ScaleByRate { schedule });
+        let beta = match *self {
+            Optimizers::ScheduleFreeSgd(ScheduleFreeSgd { beta, .. }) => Some(beta),
+            Optimizers::ScheduleFreeAdamw(ScheduleFreeAdamw { beta1, .. }) => Some(beta1),
+            _ => None,
+        };
+        match (beta, self.average()) {
+            (None, None) => Ok(chain),
+            (None, Some(averaging)) => {
+                let link = AverageParameters { averaging };
+                link.check().map(|()| chain.then(link))
+            }
+            (Some(_), Some(_)) => Err("average should be absent, because the method averages by itself".into()),
+            (Some(beta), None) => {
+                let link = FreeFromSchedule { beta, warm_up: self.schedule().warm_up_alone()? };
+                link.check().map(|()| chain.then(link))
+            }
+        }
     }
 
     /// Appends the links between clipping and the rate.
     fn method(&self, chain: Optimizer) -> Result<Optimizer, String> {
+        let decayed = |chain: Optimizer, strength: f64, on: DecayOn| {
+            check_rate("weight_decay", strength).map(|()| chain.then(DecayWeights { strength, on }))
+        };
         match *self {
             Optimizers::Sgd(Sgd { momentum, nesterov, .. }) => {
                 let link = AddMomentum { momentum, nesterov };
@@ -289,48 +432,49 @@ impl Optimizers {
             Optimizers::Adamw(Adamw { beta1, beta2, epsilon, weight_decay, decay_on, .. }) => {
                 let link = ScaleByAdam { beta1, beta2, epsilon };
                 link.check()?;
-                check_rate("weight_decay", weight_decay)?;
-                Ok(chain.then(link).then(DecayWeights { strength: weight_decay, on: decay_on }))
+                decayed(chain.then(link), weight_decay, decay_on)
+            }
+            Optimizers::Amsgrad(Amsgrad { beta1, beta2, epsilon, .. }) => {
+                let link = ScaleByAmsgrad { beta1, beta2, epsilon };
+                link.check().map(|()| chain.then(link))
+            }
+            Optimizers::Nadam(Nadam { beta1, beta2, epsilon, momentum_decay, .. }) => {
+                let link = ScaleByNadam { beta1, beta2, epsilon, momentum_decay };
+                link.check().map(|()| chain.then(link))
+            }
+            Optimizers::Adamax(Adamax { beta1, beta2, epsilon, .. }) => {
+                let link = ScaleByAdamax { beta1, beta2, epsilon };
+                link.check().map(|()| chain.then(link))
+            }
+            Optimizers::Radam(Radam { beta1, beta2, epsilon, .. }) => {
+                let link = ScaleByRadam { beta1, beta2, epsilon };
+                link.check().map(|()| chain.then(link))
+            }
+            Optimizers::Lion(Lion { beta1, beta2, weight_decay, decay_on, .. }) => {
+                let link = BlendMomentum { beta1, beta2 };
+                link.check()?;
+                decayed(chain.then(link).then(TakeSign), weight_decay, decay_on)
+            }
+            Optimizers::Muon(Muon { momentum, nesterov, weight_decay, decay_on, beta1, beta2, epsilon, .. }) => {
+                let (of_weights, of_biases) =
+                    (AddMomentum { momentum, nesterov }, ScaleByAdam { beta1, beta2, epsilon });
+                of_weights.check().and_then(|()| of_biases.check())?;
+                let chain = chain
+                    .then(Only { on: Role::Weight, link: of_weights })
+                    .then(OrthogonalizeMatrices)
+                    .then(Only { on: Role::Bias, link: of_biases });
+                decayed(chain, weight_decay, decay_on)
+            }
+            Optimizers::ScheduleFreeSgd(ScheduleFreeSgd { weight_decay, decay_on, .. }) => {
+                decayed(chain, weight_decay, decay_on)
+            }
+            Optimizers::ScheduleFreeAdamw(ScheduleFreeAdamw { beta2, epsilon, weight_decay, decay_on, .. }) => {
+                let link = ScaleByAdam { beta1: 0.0, beta2, epsilon };
+                link.check()?;
+                decayed(chain.then(link), weight_decay, decay_on)
             }
         }
     }
-}
-
-/// Gradient descent: [`ScaleByRate`].
-///
-/// Panics, as all ready chains do: if a number is out of its range.
-pub fn sgd(rate: f64) -> Optimizer {
-    Optimizers::from(Sgd { rate, ..Sgd::default() }).build()
-}
-
-/// Heavy-ball descent: [`AddMomentum`], [`ScaleByRate`].
-pub fn momentum(rate: f64, momentum: f64) -> Optimizer {
-    Optimizers::from(Sgd { rate, momentum, ..Sgd::default() }).build()
-}
-
-/// Descent with Nesterov momentum: [`AddMomentum`], [`ScaleByRate`].
-pub fn nesterov(rate: f64, momentum: f64) -> Optimizer {
-    Optimizers::from(Sgd { rate, momentum, nesterov: true, ..Sgd::default() }).build()
-}
-
-/// AdaGrad: [`ScaleByAdagrad`], [`ScaleByRate`].
-pub fn adagrad(rate: f64) -> Optimizer {
-    Optimizers::from(Adagrad { rate, ..Adagrad::default() }).build()
-}
-
-/// RMSprop: [`ScaleByRms`], [`ScaleByRate`].
-pub fn rmsprop(rate: f64) -> Optimizer {
-    Optimizers::from(Rmsprop { rate, ..Rmsprop::default() }).build()
-}
-
-/// Adam: [`ScaleByAdam`], [`ScaleByRate`].
-pub fn adam(rate: f64) -> Optimizer {
-    Optimizers::from(Adam { rate, ..Adam::default() }).build()
-}
-
-/// AdamW: [`ScaleByAdam`], [`DecayWeights`] on everything, [`ScaleByRate`].
-pub fn adamw(rate: f64, decay: f64) -> Optimizer {
-    Optimizers::from(Adamw { rate, weight_decay: decay, ..Adamw::default() }).build()
 }
 
 #[cfg(test)]
@@ -357,6 +501,10 @@ mod tests {
             optimizer.set_rate(optimizer.rate() / 2.0);
             optimizer.set_schedule(Schedules::WarmUp { steps: 5, then: Box::default() });
             assert_eq!(optimizer.build().links().len(), links + 1);
+            if !default.build().averages() {
+                optimizer.set_average(Some(Averaging::Exponential { decay: 0.75 }));
+                assert!(optimizer.build().averages() && optimizer.average().is_some());
+            }
             let at = layerwise_core::Step { count: 1, rate_factor: 0.5 };
             assert_eq!(optimizer.build().rate(&at), optimizer.rate() * 0.2 * 0.5);
             let json = serde_json::to_string(&optimizer).expect("json");
@@ -388,28 +536,27 @@ mod tests {
             "adamw: weight_decay should be finite and at least 0, got inf",
         );
         check(
+            "{ kind = \"nadam\", momentum_decay = -1.0 }",
+            "nadam: momentum_decay should be finite and at least 0, got -1",
+        );
+        check("{ kind = \"lion\", beta2 = 2.0 }", "lion: beta2 should be in [0, 1), got 2");
+        check("{ kind = \"muon\", momentum = 1.0 }", "muon: momentum should be in [0, 1), got 1");
+        check("{ kind = \"schedule-free-sgd\", beta = 0.0 }", "schedule-free-sgd: beta should be in (0, 1), got 0");
+        check(
+            "{ kind = \"schedule-free-adamw\", schedule = { kind = \"cosine\", steps = 9 } }",
+            "schedule-free-adamw: schedule should be constant, or a warm-up to it, got Cosine { steps: 9, floor: 0.0 }",
+        );
+        check(
+            "{ kind = \"schedule-free-sgd\", average = { kind = \"uniform\" } }",
+            "schedule-free-sgd: average should be absent, because the method averages by itself",
+        );
+        check(
+            "{ kind = \"adam\", average = { kind = \"exponential\", decay = 1.5 } }",
+            "adam: average: decay should be in [0, 1), got 1.5",
+        );
+        check(
             "{ kind = \"adam\", schedule = { kind = \"step\", every = 0, factor = 0.1 } }",
             "step: every should be at least 1",
         );
-    }
-
-    #[test]
-    fn ready_chains_have_the_links_they_are_named_for() {
-        let check = |chain: Optimizer, links: &str| assert_eq!(format!("{:?}", chain.links()), format!("[{links}]"));
-        let rate = "ScaleByRate { schedule: Scheduled { rate: 0.3, schedule: Constant } }";
-        check(sgd(0.3), rate);
-        check(momentum(0.3, 0.8), &format!("AddMomentum {{ momentum: 0.8, nesterov: false }}, {rate}"));
-        check(nesterov(0.3, 0.8), &format!("AddMomentum {{ momentum: 0.8, nesterov: true }}, {rate}"));
-        check(adagrad(0.3), &format!("ScaleByAdagrad {{ epsilon: 1e-10 }}, {rate}"));
-        check(rmsprop(0.3), &format!("ScaleByRms {{ decay: 0.99, epsilon: 1e-8 }}, {rate}"));
-        let scale = "ScaleByAdam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }";
-        check(adam(0.3), &format!("{scale}, {rate}"));
-        check(adamw(0.3, 0.2), &format!("{scale}, DecayWeights {{ strength: 0.2, on: Everything }}, {rate}"));
-    }
-
-    #[test]
-    #[should_panic(expected = "sgd: rate should be finite and at least 0, got NaN")]
-    fn a_chain_from_bad_numbers_is_not_built() {
-        let _ = sgd(f64::NAN);
     }
 }

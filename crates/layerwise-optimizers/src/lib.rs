@@ -1,4 +1,6 @@
-//! First-order optimizers: chains of links over flat vectors. The gradient enters, each link rewrites it in place, and what
+//! Optimizers: chains of links.
+//!
+//! First-order optimizers are chains of links over flat vectors. The gradient enters, each link rewrites it in place, and what
 //! leaves is the update that is subtracted, θ ← θ − update.
 //!
 //! ```
@@ -46,39 +48,68 @@
 //! assert_eq!(theta, [0.5, 2.5]);
 //! ```
 //!
-//! Configuration files name ready chains through [`Optimizers`] and schedules through [`Schedules`]. Deliberately absent: L2
-//! penalties inside an optimizer (a regularizer adds them to the gradient), AMSGrad, per-group rates, restarts.
+//! Configuration files name ready chains through [`Optimizers`] and schedules through [`Schedules`]. A link that acts on whole
+//! weight matrices ([`OrthogonalizeMatrices`], in [`muon`]) learns from [`Optimizer::on`] where they are. Links that average
+//! ([`AverageParameters`], [`FreeFromSchedule`]) have other parameters evaluated than those they step: [`Optimizer::average`].
+//!
+//! Deliberately absent: L2 penalties inside an optimizer (a regularizer adds them to the gradient) and per-group rates.
 #![forbid(unsafe_code)]
 
 mod add_momentum;
+mod average_parameters;
+mod blend_momentum;
 mod clip_by_global_norm;
 mod clip_by_value;
 mod config;
 mod decay_weights;
+mod free_from_schedule;
+mod only;
 mod optimizer;
+mod orthogonalize_matrices;
 mod plateau;
+mod ready;
 mod scale_by_adagrad;
 mod scale_by_adam;
+mod scale_by_adamax;
+mod scale_by_amsgrad;
+mod scale_by_nadam;
+mod scale_by_radam;
 mod scale_by_rate;
 mod scale_by_rms;
 mod schedule;
+mod take_sign;
 #[cfg(test)]
 mod testing;
 
 pub use add_momentum::AddMomentum;
+pub use average_parameters::{AverageParameters, Averaging};
+pub use blend_momentum::BlendMomentum;
 pub use clip_by_global_norm::{ClipByGlobalNorm, global_norm};
 pub use clip_by_value::ClipByValue;
 pub use config::{
-    Adagrad, Adam, Adamw, Optimizers, Rmsprop, Sgd, adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd,
+    Adagrad, Adam, Adamax, Adamw, Amsgrad, Lion, Muon, Nadam, Optimizers, Radam, Rmsprop, ScheduleFreeAdamw,
+    ScheduleFreeSgd, Sgd,
 };
 pub use decay_weights::{DecayOn, DecayWeights};
+pub use free_from_schedule::FreeFromSchedule;
+pub use only::Only;
 pub use optimizer::{CHUNK, Optimizer, State};
+pub use orthogonalize_matrices::OrthogonalizeMatrices;
 pub use plateau::{Plateau, ReduceOnPlateau};
+pub use ready::{
+    adagrad, adam, adamax, adamw, amsgrad, lion, momentum, muon, nadam, nesterov, radam, rmsprop, schedule_free_adamw,
+    schedule_free_sgd, sgd,
+};
 pub use scale_by_adagrad::ScaleByAdagrad;
 pub use scale_by_adam::ScaleByAdam;
+pub use scale_by_adamax::ScaleByAdamax;
+pub use scale_by_amsgrad::ScaleByAmsgrad;
+pub use scale_by_nadam::ScaleByNadam;
+pub use scale_by_radam::ScaleByRadam;
 pub use scale_by_rate::{ScaleByRate, Scheduled};
 pub use scale_by_rms::ScaleByRms;
 pub use schedule::Schedules;
+pub use take_sign::TakeSign;
 
 /// `name should be what, got value`, unless it holds.
 fn should(holds: bool, name: &str, what: &str, value: impl std::fmt::Display) -> Result<(), String> {

@@ -1,13 +1,14 @@
 //! The chain and its sweep: θ ← θ − (link_k ∘ … ∘ link_1)(∇f).
 //!
 //! Links between two that need the whole update ([`Reach::Whole`]) run together over chunks of [`CHUNK`] numbers while those are
-//! in cache, and the last sweep subtracts. Results have the same bits for any number of threads.
+//! in cache, and the last sweep subtracts. A link that acts on matrices ([`Reach::Matrices`]) sees them one by one before its
+//! sweep; [`Optimizer::on`] says where they are. Results have the same bits for any number of threads.
 
 use std::sync::Arc;
 
-use layerwise_core::{Chunk, Link, Numbers, Planes, Reach, Real, Step};
+use layerwise_core::{Block, Chunk, Link, Numbers, Planes, Reach, Real, Role, Step};
 use layerwise_tensor::elementwise::{self, Chunks, MAX_PLANES};
-use layerwise_tensor::{Buf, Scalar};
+use layerwise_tensor::{Buf, MatMut, Scalar};
 
 use crate::should;
 
@@ -24,6 +25,8 @@ const OTHERS: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Optimizer {
     links: Vec<Arc<dyn Link>>,
+    /// The weight matrices within θ; nobody said so far, if `None`.
+    matrices: Option<Arc<[Block]>>,
 }
 
 impl Optimizer {
@@ -31,10 +34,13 @@ impl Optimizer {
     ///
     /// Panics: if the links want more than 14 state planes together.
     pub fn new(links: Vec<Arc<dyn Link>>) -> Optimizer {
-        let optimizer = Optimizer { links };
-        let (planes, most) = (optimizer.planes(), MAX_PLANES - OTHERS);
+        Optimizer { links, matrices: None }.checked()
+    }
+
+    fn checked(self) -> Optimizer {
+        let (planes, most) = (self.planes(), MAX_PLANES - OTHERS);
         assert!(planes <= most, "optimizer: state planes should be at most {most}, got {planes}");
-        optimizer
+        self
     }
 
     /// The chain with one more link at its end.
@@ -42,7 +48,14 @@ impl Optimizer {
     /// Panics: as [`Optimizer::new`].
     pub fn then(mut self, link: impl Link + 'static) -> Optimizer {
         self.links.push(Arc::new(link));
-        Optimizer::new(self.links)
+        self.checked()
+    }
+
+    /// The chain for a θ that is laid out in these blocks: a link that acts on matrices sees those of [`Role::Weight`]. Other links
+    /// need no layout.
+    pub fn on<'a>(self, blocks: impl IntoIterator<Item = &'a Block>) -> Optimizer {
+        let weights = blocks.into_iter().filter(|block| block.role == Role::Weight);
+        Optimizer { matrices: Some(weights.cloned().collect()), ..self }
     }
 
     /// The links, in order.
@@ -62,9 +75,45 @@ impl Optimizer {
         self.links.iter().filter_map(|link| link.rate(at)).product()
     }
 
+    /// Whether the parameters to evaluate and deliver are not θ, but what [`Optimizer::average`] makes of it.
+    pub fn averages(&self) -> bool {
+        self.links.iter().any(|link| link.averages())
+    }
+
+    /// Turns a copy of θ into the parameters to evaluate and deliver: the average that a link keeps. Else θ stays as it is.
+    ///
+    /// Panics: if the state is of another length.
+    pub fn average<S: Real>(&self, theta: &mut [S], state: &State<S>) {
+        self.fits(theta.len(), state);
+        let at = Step { count: state.count, rate_factor: 1.0 };
+        let mut planes = &state.planes[..];
+        for link in &self.links {
+            let (own, later) = planes.split_at(link.planes() * theta.len());
+            S::link(&**link).average(theta, own, &at);
+            planes = later;
+        }
+    }
+
+    fn fits<S: Scalar>(&self, n: usize, state: &State<S>) {
+        let (want, got) = (self.planes() * n, state.planes.len());
+        assert!(got == want, "optimizer: state should have {want} numbers, got {got}");
+    }
+
+    /// Scratch of the step.
+    fn scratch(&self) -> usize {
+        let matrices = self.matrices.as_deref().unwrap_or_default();
+        let wanted = |link: &Arc<dyn Link>| matrices.iter().map(|m| link.scratch(m.rows, m.cols)).max();
+        self.links.iter().filter_map(wanted).max().unwrap_or(0)
+    }
+
     /// The state before the first step, for `n` parameters.
     pub fn state<S: Scalar>(&self, n: usize) -> State<S> {
-        State { planes: Buf::zeros(self.planes() * n), numbers: vec![[0.0; 4]; self.links.len()], count: 0 }
+        State {
+            planes: Buf::zeros(self.planes() * n),
+            numbers: vec![[0.0; 4]; self.links.len()],
+            scratch: Buf::zeros(self.scratch()),
+            count: 0,
+        }
     }
 
     /// The state after `count` steps, for `n` parameters, from its saved [`State::planes`].
@@ -88,7 +137,7 @@ impl Optimizer {
     /// Shapes: `weights` (1 on weights, 0 on biases and padding) and `grad` are as long as `theta`. `rate_factor` multiplies the
     /// learning rate. The state may come from another chain with the same planes, as when a clip is added in a fork.
     /// Cost: allocates nothing, except at the first step under another chain.
-    /// Panics: if the lengths differ or the state is of another length.
+    /// Panics: if the lengths differ, the state is of another length, or a link acts on matrices and nobody said where they are.
     pub fn step<S: Real>(
         &self,
         theta: &mut [S],
@@ -97,19 +146,17 @@ impl Optimizer {
         rate_factor: f64,
         state: &mut State<S>,
     ) {
-        let (n, n_planes) = (theta.len(), self.planes());
+        let (n, n_planes, n_scratch) = (theta.len(), self.planes(), self.scratch());
         assert!(
             grad.len() == n && weights.len() == n,
             "optimizer: gradient and weight mask should have {n} numbers, got {} and {}",
             grad.len(),
             weights.len()
         );
-        assert!(
-            state.planes.len() == n_planes * n,
-            "optimizer: state should have {} numbers, got {}",
-            n_planes * n,
-            state.planes.len()
-        );
+        self.fits(n, state);
+        if state.scratch.len() < n_scratch {
+            state.scratch = Buf::zeros(n_scratch);
+        }
         state.numbers.resize(self.links.len(), [0.0; 4]);
         state.count += 1;
         if n == 0 {
@@ -125,12 +172,16 @@ impl Optimizer {
 
         let (mut links, mut numbers, mut first) = (&self.links[..], &mut state.numbers[..], 0);
         loop {
-            let whole = |link: &Arc<dyn Link>| link.reach() == Reach::Whole;
-            let n_links = links.iter().skip(1).position(whole).map_or(links.len(), |i| i + 1);
+            let alone = |link: &Arc<dyn Link>| link.reach() != Reach::Element;
+            let n_links = links.iter().skip(1).position(alone).map_or(links.len(), |i| i + 1);
             let (now, later) = links.split_at(n_links);
             let (now_numbers, later_numbers) = numbers.split_at_mut(n_links);
             for (link, numbers) in now.iter().zip(&mut *now_numbers) {
-                *numbers = S::link(&**link).prepare(&at, whole(link).then_some(&*views[1]));
+                let whole = link.reach() == Reach::Whole;
+                *numbers = S::link(&**link).prepare(&at, whole.then_some(&*views[1]));
+            }
+            if let Some(link) = now.first().filter(|link| link.reach() == Reach::Matrices) {
+                self.each_matrix(&**link, views[1], &mut state.scratch);
             }
             let last = later.is_empty();
             let mut borrowed = views.each_mut().map(|view| &mut **view);
@@ -140,6 +191,19 @@ impl Optimizer {
             }
             first += now.iter().map(|link| link.planes()).sum::<usize>();
             (links, numbers) = (later, later_numbers);
+        }
+    }
+
+    fn each_matrix<S: Real>(&self, link: &dyn Link, update: &mut [S], scratch: &mut [S]) {
+        let Some(matrices) = &self.matrices else {
+            panic!(
+                "optimizer: the blocks of theta should be given with Optimizer::on, because {link:?} acts on matrices"
+            );
+        };
+        for block in matrices.iter() {
+            let Block { rows, cols, .. } = *block;
+            let scratch = &mut scratch[..link.scratch(rows, cols)];
+            S::link(link).matrix(MatMut::new(&mut update[block.range()], rows, cols), scratch);
         }
     }
 }
@@ -172,8 +236,9 @@ fn sweep<'a, S: Real>(
 #[derive(Clone, Debug)]
 pub struct State<S: Scalar> {
     planes: Buf<S>,
-    /// Scratch within a step: what each link prepared.
+    /// Scratch within a step: what each link prepared, and room beside a matrix.
     numbers: Vec<Numbers>,
+    scratch: Buf<S>,
     count: u64,
 }
 

@@ -2,7 +2,8 @@
 //! v̂ = v / (1 − β₂ᵏ).
 //!
 //! Source: Kingma & Ba (2015), "Adam: a method for stochastic optimization", algorithm 1 and PyTorch's `Adam`. The paper's
-//! section 2 also has a cheaper order whose ε is added to the uncorrected √v; this is not that one. Not AMSGrad.
+//! section 2 also has a cheaper order whose ε is added to the uncorrected √v; this is not that one.
+//! [`ScaleByAmsgrad`](crate::ScaleByAmsgrad) is another link.
 
 use layerwise_core::{Chunk, Link, Numbers, Planes, Step, Transform};
 use layerwise_tensor::{Scalar, elementwise};

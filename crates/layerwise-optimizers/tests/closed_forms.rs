@@ -2,8 +2,9 @@
 
 use layerwise_core::Schedule;
 use layerwise_optimizers::{
-    AddMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, Optimizer, ScaleByAdagrad, ScaleByAdam,
-    ScaleByRate, ScaleByRms, Schedules, adamw, momentum, nesterov, sgd,
+    AddMomentum, BlendMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, FreeFromSchedule, Optimizer,
+    ScaleByAdagrad, ScaleByAdam, ScaleByAdamax, ScaleByAmsgrad, ScaleByRate, ScaleByRms, Schedules, adamw, lion,
+    momentum, nesterov, sgd,
 };
 use proptest::prelude::*;
 
@@ -115,6 +116,12 @@ fn constant_gradients_have_closed_updates() {
     // Geometric sums.
     constant(alone().then(AddMomentum { momentum: 0.8, nesterov: false }), |t, g| g * (1.0 - 0.8f64.powi(t)) / 0.2);
     constant(alone().then(AddMomentum { momentum: 0.8, nesterov: true }), |t, g| g * (1.0 - 0.8f64.powi(t + 1)) / 0.2);
+    let blend = BlendMomentum { beta1: 0.9, beta2: 0.75 };
+    constant(alone().then(blend), |t, g| g * (1.0 - 0.9 * 0.75f64.powi(t - 1)));
+    // Lion walks with the length of its rate.
+    constant(lion(0.3, 0.0), |_, g| if g == 0.0 { 0.0 } else { 0.3 * g.signum() });
+    // z goes by g, x by half of it, once there is an average at all.
+    constant(alone().then(FreeFromSchedule { beta: 0.8, warm_up: 0 }), |t, g| if t == 1 { g } else { g * 0.6 });
     for epsilon in [1e-12, 1e-3, 2.0] {
         // The sum of t equal squares.
         constant(alone().then(ScaleByAdagrad { epsilon }), |t, g| g / (f64::from(t).sqrt() * g.abs() + epsilon));
@@ -127,6 +134,10 @@ fn constant_gradients_have_closed_updates() {
         constant(alone().then(adam).then(ScaleByRate { schedule: 0.3 }), |_, g| 0.3 * g / (g.abs() + epsilon));
         let adam = ScaleByAdam { epsilon, ..ScaleByAdam::default() };
         constant(alone().then(adam), |_, g| g / (g.abs() + epsilon));
+        let amsgrad = ScaleByAmsgrad { epsilon, ..ScaleByAmsgrad::default() };
+        constant(alone().then(amsgrad), |_, g| g / (g.abs() + epsilon));
+        let adamax = ScaleByAdamax { epsilon, ..ScaleByAdamax::default() };
+        constant(alone().then(adamax), |_, g| g / (g.abs() + epsilon));
     }
 }
 
@@ -199,6 +210,16 @@ fn schedules_at_their_first_middle_and_last_steps_and_beyond() {
     let cosine = Schedules::Cosine { steps: 300, floor: 0.2 };
     factors(&cosine, &[(1, 1.0), (101, 0.8), (151, 0.6), (201, 0.4), (301, 0.2), (302, 0.2), (BEYOND, 0.2)]);
     factors(&Schedules::Cosine { steps: 1, floor: 0.0 }, &[(1, 1.0), (2, 0.0)]);
+    let restarts = Schedules::CosineRestarts { steps: 300, growth: 2, floor: 0.2 };
+    factors(
+        &restarts,
+        &[(1, 1.0), (101, 0.8), (201, 0.4), (301, 1.0), (501, 0.8), (701, 0.4), (901, 1.0), (1301, 0.8)],
+    );
+    let saw = Schedules::CosineRestarts { steps: 300, growth: 1, floor: 0.2 };
+    factors(&saw, &[(1, 1.0), (151, 0.6), (301, 1.0), (451, 0.6), (300_001, 1.0), (BEYOND - BEYOND % 300 + 1, 1.0)]);
+    // Up to the hundredth update, down to the last.
+    let cycle = Schedules::OneCycle { steps: 300, peak: 1.0 / 3.0, start: 0.2, end: 0.01 };
+    factors(&cycle, &[(1, 0.2), (34, 0.4), (67, 0.8), (100, 1.0), (200, 0.505), (300, 0.01), (BEYOND, 0.01)]);
     let warm_up = Schedules::WarmUp { steps: 50, then: Box::new(cosine) };
     factors(&warm_up, &[(1, 0.02), (25, 0.5), (50, 1.0), (51, 1.0), (151, 0.8), (351, 0.2), (BEYOND, 0.2)]);
     factors(&Schedules::WarmUp { steps: 1, then: Box::new(stairs) }, &[(1, 1.0), (11, 1.0), (12, 0.5)]);

@@ -1,10 +1,12 @@
-//! Every link against the formula of its paper (`layerwise_gradcheck::papers`), on random gradients of many scales, in f64 and f32.
+//! Every link against the formula of its paper (`layerwise_gradcheck::papers`), on random gradients of many scales, in f64 and
+//! f32.
 
-use layerwise_core::{Link, Real};
+use layerwise_core::{Block, Init, Link, Real, Role};
 use layerwise_gradcheck::papers::{self, Seen, Want};
 use layerwise_optimizers::{
-    AddMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, Optimizer, ScaleByAdagrad, ScaleByAdam,
-    ScaleByRate, ScaleByRms, Scheduled, Schedules,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights,
+    FreeFromSchedule, Only, Optimizer, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
+    ScaleByAmsgrad, ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -49,17 +51,25 @@ fn check(case: &Case, link: impl Link + Clone + 'static, want: impl Fn(&Seen) ->
     check_in::<f32>(case, link, &want, f64::from(f32::EPSILON));
 }
 
-/// The link alone at the rate `1`: θ moves by the updates, and the formula sees the θ that the link saw.
+/// The link alone at the rate `1`: θ moves by the updates, and the formula sees the θ that the link saw. A link that averages is
+/// asked for the average of that θ too.
 fn check_in<S: Real>(case: &Case, link: impl Link + 'static, want: &impl Fn(&Seen) -> Vec<Want>, ulp: f64) {
-    let optimizer = Optimizer::default().then(link);
+    let rows = papers::matrix_rows(case.theta.len());
+    let (cols, init) = (case.theta.len() / rows, Init::Constant { value: 0.0 });
+    let block = Block { name: "w", rows, cols, role: Role::Weight, init, offset: 0 };
+    let optimizer = Optimizer::default().then(link).on(&[block]);
     let own = |x: &[f64]| x.iter().map(|&x| S::of(x)).collect::<Vec<S>>();
     let (mut theta, weights) = (own(&case.theta), own(&case.weights));
-    let mut state = optimizer.state(theta.len());
+    let (mut state, mut thetas) = (optimizer.state(theta.len()), Vec::new());
     for t in 1..=case.grads.len() {
-        let before: Vec<f64> = theta.iter().map(|x| x.value()).collect();
-        let mut update = own(&case.grads[t - 1]);
+        thetas.push(theta.iter().map(|x| x.value()).collect());
+        let (mut update, mut average) = (own(&case.grads[t - 1]), theta.clone());
         optimizer.step(&mut theta, &mut update, &weights, 1.0, &mut state);
-        let want = want(&Seen { grads: &case.grads[..t], theta: &before, weights: &case.weights, rate_factor: 1.0 });
+        if optimizer.averages() {
+            optimizer.average(&mut average, &state);
+            update.extend(average);
+        }
+        let want = want(&Seen { grads: &case.grads[..t], thetas: &thetas, weights: &case.weights, rate_factor: 1.0 });
         assert_eq!(want.len(), update.len());
         for (i, (got, Want { value, largest })) in update.iter().zip(want).enumerate() {
             let error = (got.value() - value).abs();
@@ -96,6 +106,62 @@ proptest! {
     }
 
     #[test]
+    fn amsgrad_is_reddis(case in case(), beta1 in share(), beta2 in share(), epsilon in positive(-12..=3)) {
+        check(&case, ScaleByAmsgrad { beta1, beta2, epsilon }, |seen| papers::amsgrad(beta1, beta2, epsilon, seen));
+    }
+
+    #[test]
+    fn nadam_is_dozats(
+        case in case(), beta1 in share(), beta2 in share(), epsilon in positive(-12..=3), decay in positive(-3..=1),
+    ) {
+        let link = ScaleByNadam { beta1, beta2, epsilon, momentum_decay: decay };
+        check(&case, link, |seen| papers::nadam(beta1, beta2, epsilon, decay, seen));
+    }
+
+    #[test]
+    fn adamax_is_kingmas(case in case(), beta1 in share(), beta2 in share(), epsilon in positive(-12..=3)) {
+        check(&case, ScaleByAdamax { beta1, beta2, epsilon }, |seen| papers::adamax(beta1, beta2, epsilon, seen));
+    }
+
+    #[test]
+    fn radam_is_lius(case in case(), beta1 in share(), beta2 in share(), epsilon in positive(-12..=3)) {
+        check(&case, ScaleByRadam { beta1, beta2, epsilon }, |seen| papers::radam(beta1, beta2, epsilon, seen));
+    }
+
+    #[test]
+    fn lions_momentum_and_sign_are_chens(case in case(), beta1 in share(), beta2 in share()) {
+        check(&case, BlendMomentum { beta1, beta2 }, |seen| papers::blend_momentum(beta1, beta2, seen));
+        check(&case, TakeSign, papers::take_sign);
+    }
+
+    #[test]
+    fn matrices_are_orthogonalized_as_jordan_does(case in case()) {
+        check(&case, OrthogonalizeMatrices, papers::orthogonalize);
+    }
+
+    #[test]
+    fn one_part_alone_is_changed(case in case(), momentum in share(), weights: bool) {
+        let on = if weights { Role::Weight } else { Role::Bias };
+        let link = Only { on, link: AddMomentum { momentum, nesterov: false } };
+        check(&case, link, |seen| papers::only(weights, |seen| papers::heavy_ball(momentum, seen), seen));
+    }
+
+    #[test]
+    fn freedom_from_schedules_is_defazios(case in case(), beta in share(), warm_up in 0..4usize) {
+        let beta = beta.max(0.25);
+        let link = FreeFromSchedule { beta, warm_up: warm_up as u64 };
+        check(&case, link, |seen| papers::free_from_schedule(beta, warm_up, seen));
+    }
+
+    #[test]
+    fn averages_are_polyaks(case in case(), from in 0..4usize, decay in share()) {
+        let uniform = AverageParameters { averaging: Averaging::Uniform { from: from as u64 } };
+        check(&case, uniform, |seen| papers::average_uniformly(from, seen));
+        let exponential = AverageParameters { averaging: Averaging::Exponential { decay } };
+        check(&case, exponential, |seen| papers::average_exponentially(decay, seen));
+    }
+
+    #[test]
     fn decay_is_loshchilovs(case in case(), strength in positive(-4..=2), weights_only: bool) {
         let on = if weights_only { DecayOn::WeightsOnly } else { DecayOn::Everything };
         check(&case, DecayWeights { strength, on }, |seen| papers::decay_weights(strength, weights_only, seen));
@@ -115,7 +181,7 @@ proptest! {
     fn rates_follow_their_schedules(
         case in case(), rate in positive(-4..=1), count in 1..4usize, ramp in 1..4usize, share in 1e-3..1.0,
     ) {
-        use papers::schedule::{cosine, exponential, inverse_time, step, warm_up};
+        use papers::schedule::{cosine, exponential, inverse_time, one_cycle, restarts, step, warm_up};
         let steps = count as u64;
         let rated = |schedule, factor: &dyn Fn(usize) -> f64| {
             let schedule = Scheduled { rate, schedule };
@@ -127,6 +193,10 @@ proptest! {
         rated(Schedules::InverseTime { decay: share }, &|t| inverse_time(share, t));
         rated(Schedules::Exponential { decay: share }, &|t| exponential(share, t));
         rated(Schedules::Cosine { steps, floor: share }, &|t| cosine(count, share, t));
+        let growth = ramp as u64;
+        rated(Schedules::CosineRestarts { steps, growth, floor: share }, &|t| restarts(count, ramp, share, t));
+        let cycle = Schedules::OneCycle { steps: steps + 2, peak: 0.5, start: 0.25, end: share };
+        rated(cycle, &|t| one_cycle(count + 2, 0.5, [0.25, share], t));
         let then = Box::new(Schedules::Exponential { decay: share });
         let factor = |t| warm_up(ramp, |t| exponential(share, t), t);
         rated(Schedules::WarmUp { steps: ramp as u64, then }, &factor);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use layerwise_core::{Chunk, Link, Planes, Real, Step};
+use layerwise_core::{Block, Chunk, Init, Link, Planes, Real, Role, Step};
 use layerwise_optimizers::{
-    AddMomentum, CHUNK, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, Optimizer, Optimizers, ScaleByAdagrad,
-    ScaleByAdam, ScaleByRate, ScaleByRms, Schedules, sgd,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, CHUNK, ClipByGlobalNorm, ClipByValue, DecayOn,
+    DecayWeights, FreeFromSchedule, Only, Optimizer, Optimizers, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
+    ScaleByAmsgrad, ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Schedules, TakeSign, sgd,
 };
 
 const STEPS: usize = 6;
@@ -63,14 +64,23 @@ fn elementwise_links() -> Vec<Arc<dyn Link>> {
         Arc::new(DecayWeights { strength: 0.1, on: DecayOn::WeightsOnly }),
         Arc::new(ClipByValue { limit: 0.5 }),
         Arc::new(ScaleByRate { schedule: Schedules::InverseTime { decay: 0.3 } }),
+        Arc::new(ScaleByAmsgrad::default()),
+        Arc::new(ScaleByNadam::default()),
+        Arc::new(ScaleByAdamax::default()),
+        Arc::new(ScaleByRadam::default()),
+        Arc::new(BlendMomentum::default()),
+        Arc::new(TakeSign),
+        Arc::new(Only { on: Role::Bias, link: ScaleByAdam::default() }),
+        Arc::new(FreeFromSchedule { beta: 0.9, warm_up: 3 }),
+        Arc::new(AverageParameters { averaging: Averaging::Uniform { from: 1 } }),
     ]
 }
 
-/// Each link alone, and all of them in a chain.
+/// Each link alone, and each half of them in a chain: all would have too many planes.
 fn chains() -> Vec<Optimizer> {
     let links = elementwise_links();
     let alone = links.iter().map(|link| Optimizer::new(vec![link.clone()]));
-    alone.chain([Optimizer::new(links.clone())]).collect()
+    alone.chain(links.chunks(9).map(|half| Optimizer::new(half.to_vec()))).collect()
 }
 
 /// All optimizers of the catalog, with and without a limit on the norm.
@@ -79,7 +89,13 @@ fn catalog() -> Vec<Optimizer> {
         optimizer.set_clip(Some(0.7));
         optimizer
     };
-    Optimizers::all().into_iter().flat_map(|o| [o.clone(), clipped(o)]).map(|o| o.build()).collect()
+    let (init, role) = (Init::Constant { value: 0.0 }, Role::Weight);
+    let block = Block { name: "w", rows: 5, cols: 6, role, init, offset: 3 };
+    Optimizers::all()
+        .into_iter()
+        .flat_map(|o| [o.clone(), clipped(o)])
+        .map(|o| o.build().on(&[block.clone()]))
+        .collect()
 }
 
 fn the_negative_gradient_gives_the_negative_path<S: Real>() {
@@ -173,12 +189,15 @@ fn a_link_in_pieces_gives_the_same_bits() {
 }
 
 /// The links that divide by the gradient's own size.
-fn normalizing(epsilon: f64) -> [Optimizer; 3] {
+fn normalizing(epsilon: f64) -> [Optimizer; 6] {
     let alone = Optimizer::default;
     [
         alone().then(ScaleByAdam { epsilon, ..ScaleByAdam::default() }),
         alone().then(ScaleByRms { epsilon, ..ScaleByRms::default() }),
         alone().then(ScaleByAdagrad { epsilon }),
+        alone().then(ScaleByAmsgrad { epsilon, ..ScaleByAmsgrad::default() }),
+        alone().then(ScaleByNadam { epsilon, ..ScaleByNadam::default() }),
+        alone().then(ScaleByAdamax { epsilon, ..ScaleByAdamax::default() }),
     ]
 }
 
@@ -199,11 +218,11 @@ fn normalized_updates_forget_the_scale_of_the_gradient() {
         assert_eq!(ours.each_ref().map(|x| bits(x)), both.each_ref().map(|x| bits(x)));
     }
     // … and one that is not moves the update by its share of the root r: a factor (r + ε) / (r + ε / scale). At the first step
-    // r = |g| for Adam and AdaGrad, |g| √(1 − d) for RMSprop.
+    // r = |g| for all but RMSprop, |g| √(1 − d) for that.
     let (scale, epsilon) = (8.0, 1e-2);
     let ours = normalizing(epsilon).map(|optimizer| updates(&optimizer, &grads));
     let both = normalizing(epsilon).map(|optimizer| updates(&optimizer, &map(&grads, |g| scale * g)));
-    for ((ours, both), root) in ours.iter().zip(&both).zip([1.0, 0.1, 1.0]) {
+    for ((ours, both), root) in ours.iter().zip(&both).zip([1.0, 0.1, 1.0, 1.0, 1.0, 1.0]) {
         for (i, g) in grads[0].iter().enumerate() {
             let r = root * g.abs();
             let want = ours[i] * (r + epsilon) / (r + epsilon / scale);

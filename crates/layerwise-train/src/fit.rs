@@ -17,6 +17,7 @@ use crate::run::{NonFinite, Run};
 pub enum TrainScores {
     /// As the steps of the epoch saw them: the mean over its rows of loss and error, each batch with the parameters before its
     /// step, and with noise where the network has any. So it lags behind, and with dropout it lies higher; but it is free.
+    /// Where the optimizer averages parameters, the steps see those that are not averaged.
     ///
     /// Epoch 0 is scored exactly, on at most 2,048 rows that are spread over all. If a rule judges by the training rows (early
     /// stopping or reduction on a plateau, without validation rows), they are scored as by `Exact`.
@@ -126,17 +127,18 @@ impl<S: Real> Prepared<S> {
         let evaluator = |rows| Evaluator::new(&setup.network, rows);
         let train = evaluator(&setup.train);
         let validation = self.validation.as_deref().map(evaluator);
-        let scores = |rows: &Evaluator<'_, S>, run: &Run<S>, most_blocks: usize| {
-            rows.scores(&setup.network, &*setup.loss, run.theta(), most_blocks)
+        let scores = |rows: &Evaluator<'_, S>, theta: &[S], most_blocks: usize| {
+            rows.scores(&setup.network, &*setup.loss, theta, most_blocks)
         };
-        let row = |run: &Run<S>, train: Scores| {
-            let validation = validation.as_ref().map(|rows| scores(rows, run, usize::MAX));
+        let row = |run: &Run<S>, theta: &[S], train: Scores| {
+            let validation = validation.as_ref().map(|rows| scores(rows, theta, usize::MAX));
             Epoch { epoch: run.epoch(), step: run.step_count(), train, validation, rate: run.rate() }
         };
         let judged = |row: &Epoch| row.validation.unwrap_or(row.train).loss;
-        let mut history = vec![row(run, scores(&train, run, if exact { usize::MAX } else { SAMPLE }))];
+        let theta = Buf::copy_of(&run.averaged());
+        let mut history = vec![row(run, &theta, scores(&train, &theta, if exact { usize::MAX } else { SAMPLE }))];
         let mut plateau = Plateau::default();
-        let mut good = Kept { value: judged(&history[0]), epoch: run.epoch(), theta: Buf::copy_of(run.theta()) };
+        let mut good = Kept { value: judged(&history[0]), epoch: run.epoch(), theta };
         let mut best = early_stopping.map(|rule| (rule, good.clone()));
         let mut stop = StopReason::Epochs;
         'training: for _ in 0..epochs {
@@ -149,23 +151,26 @@ impl<S: Real> Prepared<S> {
                     break;
                 }
             }
-            let now = row(run, if exact { scores(&train, run, usize::MAX) } else { run.seen() });
+            let seen_only = !exact && validation.is_none();
+            let finite = !seen_only || run.still_finite();
+            let theta = run.averaged();
+            let now = row(run, &theta, if exact { scores(&train, &theta, usize::MAX) } else { run.seen() });
             history.push(now);
             let value = judged(&now);
-            let seen_only = !exact && validation.is_none();
-            if !value.is_finite() || seen_only && !run.still_finite() {
+            if !value.is_finite() || !finite {
                 // The batches were fine one at a time, but under the parameters after the last step something overflows: the
                 // next step would show where.
                 let trouble = NonFinite { step: run.step_count(), layer: "output".into(), quantity: "loss" };
                 stop = StopReason::NotFinite(trouble);
                 break;
             }
-            good.keep(value, run);
+            good.keep(value, run.epoch(), &theta);
             if let Some((rule, best)) = &mut best
                 && (value < best.value - rule.margin || !best.value.is_finite())
             {
-                best.keep(value, run);
+                best.keep(value, run.epoch(), &theta);
             }
+            drop(theta);
             if let Some(rule) = reduce_on_plateau {
                 run.rate_factor = rule.observe(&mut plateau, value);
             }
@@ -192,8 +197,8 @@ struct Kept<S: Real> {
 }
 
 impl<S: Real> Kept<S> {
-    fn keep(&mut self, value: f64, run: &Run<S>) {
-        (self.value, self.epoch) = (value, run.epoch());
-        self.theta.copy_from_slice(run.theta());
+    fn keep(&mut self, value: f64, epoch: u64, theta: &[S]) {
+        (self.value, self.epoch) = (value, epoch);
+        self.theta.copy_from_slice(theta);
     }
 }

@@ -48,7 +48,7 @@ impl<S: Real> Prepared<S> {
         let setup = Setup {
             loss: recipe.loss_for(&train.target),
             penalties: recipe.penalties_for(&network)?,
-            optimizer: recipe.optimizer.build(),
+            optimizer: recipe.optimizer.build().on(network.blocks().map(|(_, block)| block)),
             train: scaled(train)?,
             batch: recipe.batch,
             weights: network.weights_mask(),

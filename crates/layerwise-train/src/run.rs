@@ -1,5 +1,6 @@
 //! A run: (θ, optimizer state, step, data cursor, seed). Cloning it forks the training; both continue in the same bits.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use layerwise_core::{Loss, Objective, Pass, Real, Step};
@@ -115,9 +116,18 @@ impl<S: Real> Run<S> {
         Run { setup, state, ..self.clone() }
     }
 
-    /// The parameters.
+    /// The parameters, as they are stepped.
     pub fn theta(&self) -> &[S] {
         &self.theta
+    }
+
+    /// The parameters to evaluate and deliver: θ, or the average that the optimizer keeps of it.
+    pub fn averaged(&self) -> Cow<'_, [S]> {
+        let mut theta = Cow::Borrowed(&self.theta[..]);
+        if self.setup.optimizer.averages() {
+            self.setup.optimizer.average(theta.to_mut(), &self.state);
+        }
+        theta
     }
 
     /// The parameters, to start from others.

@@ -1,11 +1,15 @@
-//! 200 steps of every optimizer on a 3-layer tanh network give PyTorch's θ (`reference/pytorch.py` made the numbers).
+//! 200 steps of every optimizer on a 3-layer tanh network give PyTorch's θ, and the averages of those that average
+//! (`reference/pytorch.py` made the numbers, and has Lion and the schedule-free methods as in their papers).
 #![allow(clippy::unwrap_used)]
 
 use layerwise_core::{Pass, Pointwise};
 use layerwise_layers::Dense;
 use layerwise_losses::{Losses, SoftmaxCrossEntropy};
 use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
-use layerwise_optimizers::{Adagrad, Adam, Adamw, DecayOn, Optimizers, Rmsprop, Sgd};
+use layerwise_optimizers::{
+    Adagrad, Adam, Adamax, Adamw, Amsgrad, Averaging, DecayOn, Lion, Muon, Nadam, Optimizers, Radam, Rmsprop,
+    ScheduleFreeAdamw, ScheduleFreeSgd, Sgd,
+};
 use layerwise_optimizers::{AddMomentum, Optimizer, ScaleByRate, Scheduled, Schedules};
 use layerwise_regularizers::L2;
 use layerwise_tensor::{Buf, Key, Mat, Purpose};
@@ -59,6 +63,35 @@ fn optimizer(name: &str) -> (Optimizer, Vec<Penalty>) {
         "adamw" => {
             from(Adamw { rate: 0.01, weight_decay: 0.05, decay_on: DecayOn::Everything, ..Adamw::default() }.into())
         }
+        "amsgrad" => from(Amsgrad { rate: 0.01, ..Amsgrad::default() }.into()),
+        "nadam" => from(Nadam { rate: 0.01, ..Nadam::default() }.into()),
+        "adamax" => from(Adamax { rate: 0.01, ..Adamax::default() }.into()),
+        "radam" => from(Radam { rate: 0.01, ..Radam::default() }.into()),
+        "lion" => from(Lion { rate: 0.001, weight_decay: 0.05, ..Lion::default() }.into()),
+        "muon" => from(Muon { rate: 0.01, ..Muon::default() }.into()),
+        "schedule_free_sgd" => {
+            let schedule = Schedules::WarmUp { steps: 20, then: Box::default() };
+            from(ScheduleFreeSgd { rate: 0.2, weight_decay: 0.01, schedule, ..ScheduleFreeSgd::default() }.into())
+        }
+        "schedule_free_adamw" => {
+            from(ScheduleFreeAdamw { rate: 0.01, weight_decay: 0.05, ..ScheduleFreeAdamw::default() }.into())
+        }
+        "sgd_average" => {
+            let average = Some(Averaging::Uniform { from: 50 });
+            from(Sgd { rate: 0.05, average, ..Sgd::default() }.into())
+        }
+        "sgd_exponential_average" => {
+            let average = Some(Averaging::Exponential { decay: 0.95 });
+            from(Sgd { rate: 0.05, average, ..Sgd::default() }.into())
+        }
+        "sgd_one_cycle" => {
+            let schedule = Schedules::OneCycle { steps: 150, peak: 0.3, start: 0.04, end: 4e-6 };
+            from(Sgd { rate: 0.2, schedule, ..Sgd::default() }.into())
+        }
+        "sgd_cosine_restarts" => {
+            let schedule = Schedules::CosineRestarts { steps: 20, growth: 2, floor: 0.1 };
+            from(Sgd { rate: 0.1, schedule, ..Sgd::default() }.into())
+        }
         "adam_clip" => from(Adam { rate: 0.01, clip: Some(0.5), ..Adam::default() }.into()),
         "sgd_cosine_l2" => {
             let schedule = Scheduled { rate: 0.05, schedule: Schedules::Cosine { steps: 200, floor: 0.0 } };
@@ -80,6 +113,7 @@ fn two_hundred_steps_of_every_optimizer() {
     for run in reference["runs"].as_array().unwrap() {
         let name = run["name"].as_str().unwrap();
         let (optimizer, penalties) = optimizer(name);
+        let optimizer = optimizer.on(network.blocks().map(|(_, block)| block));
         let mut theta = unpack(&network, &numbers(&reference["theta0"]));
         let mut grad = Buf::zeros(theta.len());
         let mut state = optimizer.state(theta.len());
@@ -106,13 +140,17 @@ fn two_hundred_steps_of_every_optimizer() {
                 assert!((risk / want - 1.0).abs() < 1e-12, "{name}, loss of step {step}: {risk}, should be {want}");
             }
             optimizer.step(&mut theta, &mut grad, &weights, 1.0, &mut state);
-            if let Some(want) = run["theta"].get((step + 1).to_string()) {
-                let bound = if name.starts_with("sgd") { 1e-12 } else { 1e-10 };
-                let (got, want) = (pack(&network, &theta), numbers(want));
+            let mut average = theta.clone();
+            optimizer.average(&mut average, &state);
+            for (what, theta) in [("theta", &theta), ("average", &average)] {
+                let Some(want) = run[what].get((step + 1).to_string()) else { continue };
+                let undivided = ["sgd", "lion", "schedule_free_sgd"].iter().any(|plain| name.starts_with(plain));
+                let bound = if undivided { 1e-12 } else { 1e-10 };
+                let (got, want) = (pack(&network, theta), numbers(want));
                 let size = want.iter().fold(0.0f64, |m, w| m.max(w.abs()));
                 for (g, w) in got.iter().zip(&want) {
                     let error = (g - w).abs() / w.abs().max(1e-3 * size);
-                    assert!(error <= bound, "{name} after {} steps: {g}, should be {w} ({error:e})", step + 1);
+                    assert!(error <= bound, "{name}, {what} after {} steps: {g}, should be {w} ({error:e})", step + 1);
                 }
             }
         }

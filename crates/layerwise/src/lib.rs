@@ -50,7 +50,10 @@ pub use layerwise_diagnosis::{Diagnosis, Status, diagnose};
 pub use layerwise_layers::{Dense, Dropout, Layers, Skip};
 pub use layerwise_losses::{Absolute, BernoulliCrossEntropy, Hinge, Huber, Losses, SoftmaxCrossEntropy, Squared};
 pub use layerwise_network::{Builder, Network};
-pub use layerwise_optimizers::{Adagrad, Adam, Adamw, Optimizer, Optimizers, Rmsprop, Schedules, Sgd};
+pub use layerwise_optimizers::{
+    Adagrad, Adam, Adamax, Adamw, Amsgrad, Averaging, Lion, Muon, Nadam, Optimizer, Optimizers, Radam, Rmsprop,
+    ScheduleFreeAdamw, ScheduleFreeSgd, Schedules, Sgd,
+};
 pub use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
 pub use layerwise_tensor::Scalar;
 pub use layerwise_train::{

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 
 use layerwise_activations::{Activations, Elu, LeakyRelu};
-use layerwise_core::Link;
+use layerwise_core::{Link, Role};
 use layerwise_gradcheck::papers::{self, Seen, Want};
 use layerwise_gradcheck::{Gradcheck, Report, Scope};
 use layerwise_layers::{Dense, Dropout, Layers, Skip};
 use layerwise_losses::{Huber, Losses, SoftmaxCrossEntropy};
 use layerwise_optimizers::{
-    AddMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights, ScaleByAdagrad, ScaleByAdam, ScaleByRate,
-    ScaleByRms, Scheduled, Schedules,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights,
+    FreeFromSchedule, Only, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax, ScaleByAmsgrad,
+    ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
 };
 use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
 
@@ -191,6 +192,17 @@ fn links() -> Vec<Item> {
         let decay = DecayWeights { strength: 0.25, on };
         self::link(name, "DecayWeights", decay, move |seen| papers::decay_weights(0.25, weights_only, seen))
     };
+    let free = |name: &str, warm_up: u64| {
+        self::link(name, "FreeFromSchedule", FreeFromSchedule { beta: 0.875, warm_up }, move |seen| {
+            papers::free_from_schedule(0.875, warm_up as usize, seen)
+        })
+    };
+    let average = |name: &str, averaging: Averaging| {
+        self::link(name, "AverageParameters", AverageParameters { averaging }, move |seen| match averaging {
+            Averaging::Uniform { from } => papers::average_uniformly(from as usize, seen),
+            Averaging::Exponential { decay } => papers::average_exponentially(decay, seen),
+        })
+    };
     vec![
         link("add-momentum", "AddMomentum", AddMomentum { momentum: 0.875, nesterov: false }, |seen| {
             papers::heavy_ball(0.875, seen)
@@ -205,6 +217,40 @@ fn links() -> Vec<Item> {
         rms("scale-by-rms(epsilon=0.1)", ScaleByRms { decay: 0.75, epsilon: 0.1 }),
         adagrad("scale-by-adagrad", ScaleByAdagrad::default()),
         adagrad("scale-by-adagrad(epsilon=0.1)", ScaleByAdagrad { epsilon: 0.1 }),
+        link(
+            "scale-by-amsgrad",
+            "ScaleByAmsgrad",
+            ScaleByAmsgrad { beta1: 0.875, beta2: 0.75, epsilon: 1e-8 },
+            |seen| papers::amsgrad(0.875, 0.75, 1e-8, seen),
+        ),
+        link(
+            "scale-by-nadam",
+            "ScaleByNadam",
+            ScaleByNadam { beta1: 0.875, beta2: 0.96875, epsilon: 1e-8, momentum_decay: 0.25 },
+            |seen| papers::nadam(0.875, 0.96875, 1e-8, 0.25, seen),
+        ),
+        link("scale-by-adamax", "ScaleByAdamax", ScaleByAdamax { beta1: 0.875, beta2: 0.75, epsilon: 1e-8 }, |seen| {
+            papers::adamax(0.875, 0.75, 1e-8, seen)
+        }),
+        // The denominator is used from the sixth step on.
+        link("scale-by-radam", "ScaleByRadam", ScaleByRadam { beta1: 0.875, beta2: 0.96875, epsilon: 1e-8 }, |seen| {
+            papers::radam(0.875, 0.96875, 1e-8, seen)
+        }),
+        link("blend-momentum", "BlendMomentum", BlendMomentum { beta1: 0.75, beta2: 0.96875 }, |seen| {
+            papers::blend_momentum(0.75, 0.96875, seen)
+        }),
+        link("take-sign", "TakeSign", TakeSign, papers::take_sign),
+        link("orthogonalize-matrices", "OrthogonalizeMatrices", OrthogonalizeMatrices, papers::orthogonalize),
+        link(
+            "only",
+            "Only",
+            Only { on: Role::Weight, link: AddMomentum { momentum: 0.875, nesterov: false } },
+            |seen| papers::only(true, |seen| papers::heavy_ball(0.875, seen), seen),
+        ),
+        free("free-from-schedule", 0),
+        free("free-from-schedule(warm-up)", 3),
+        average("average-parameters", Averaging::Uniform { from: 2 }),
+        average("average-parameters(exponential)", Averaging::Exponential { decay: 0.75 }),
         decay("decay-weights", DecayOn::WeightsOnly),
         decay("decay-weights(all)", DecayOn::Everything),
         link("clip-by-global-norm", "ClipByGlobalNorm", ClipByGlobalNorm { limit: 1.5 }, |seen| {
@@ -224,6 +270,18 @@ fn links() -> Vec<Item> {
         rate("scale-by-rate(cosine)", "Schedules", Schedules::Cosine { steps: 4, floor: 0.125 }, |t| {
             papers::schedule::cosine(4, 0.125, t)
         }),
+        rate(
+            "scale-by-rate(cosine-restarts)",
+            "Schedules",
+            Schedules::CosineRestarts { steps: 1, growth: 2, floor: 0.125 },
+            |t| papers::schedule::restarts(1, 2, 0.125, t),
+        ),
+        rate(
+            "scale-by-rate(one-cycle)",
+            "Schedules",
+            Schedules::OneCycle { steps: 5, peak: 0.5, start: 0.25, end: 0.0625 },
+            |t| papers::schedule::one_cycle(5, 0.5, [0.25, 0.0625], t),
+        ),
         rate(
             "scale-by-rate(warm-up)",
             "Scheduled",
