@@ -185,7 +185,7 @@ pub fn orthogonalize(seen: &Seen) -> Vec<Want> {
 
 /// Rows of the matrix that an update of n numbers is for a link that acts on matrices: the largest divisor up to √n.
 pub fn matrix_rows(n: usize) -> usize {
-    (1..=n).take_while(|rows| rows * rows <= n).filter(|rows| n % rows == 0).last().unwrap_or(1)
+    (1..=n).take_while(|rows| rows * rows <= n).filter(|rows| n.is_multiple_of(*rows)).last().unwrap_or(1)
 }
 
 /// Another formula on the weights, or on the biases; what is left of the update passes through.

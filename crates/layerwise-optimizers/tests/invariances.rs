@@ -94,7 +94,7 @@ fn catalog() -> Vec<Optimizer> {
     Optimizers::all()
         .into_iter()
         .flat_map(|o| [o.clone(), clipped(o)])
-        .map(|o| o.build().on(&[block.clone()]))
+        .map(|o| o.build().on(std::slice::from_ref(&block)))
         .collect()
 }
 

@@ -11,7 +11,7 @@ pub fn chi_squared_tail(x: f64, freedom: f64) -> f64 {
 
 /// The x with P(X > x) = `p`, for chi-squared with `freedom` degrees; NaN where p is no probability.
 pub fn chi_squared_quantile(p: f64, freedom: f64) -> f64 {
-    if p.is_nan() || !(0.0..=1.0).contains(&p) || !(freedom > 0.0) {
+    if freedom.is_nan() || freedom <= 0.0 || !(0.0..=1.0).contains(&p) {
         return f64::NAN;
     }
     if p == 0.0 { f64::INFINITY } else { where_falls(|x| chi_squared_tail(x, freedom) - p) }
@@ -33,7 +33,7 @@ pub fn interval_of_squares(sample: &[f64], confidence: f64) -> Interval {
         _ => error * error * (k - 1.0) / chi_squared_quantile(1.0 - miss, k - 1.0),
     };
     let freedom = (2.0 * mean * mean / most).max(k);
-    if !(mean > 0.0) || freedom > 1e12 {
+    if mean <= 0.0 || mean.is_nan() || freedom > 1e12 {
         return Interval { low: mean, high: mean };
     }
     let at = |p: f64| mean * freedom / chi_squared_quantile(p, freedom);

@@ -253,8 +253,8 @@ impl Predictions {
     fn cross_entropy_of(&self, targets: &[u32], sets: &[usize], starts: &[usize]) -> Parts {
         let (s, i) = (sets.len() as f64, starts.len() as f64);
         let mut sums = [0.0; 4];
-        for row in 0..self.rows {
-            let target = targets[row] as usize;
+        for (row, &target) in targets.iter().enumerate() {
+            let target = target as usize;
             let mut all = vec![0.0; self.outputs];
             // Of the geometric mean exp(E ln p) the sum is below 1: minus its logarithm is the variance.
             let mut within = 0.0;

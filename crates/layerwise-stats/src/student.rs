@@ -16,7 +16,7 @@ pub fn student_tail(t: f64, freedom: f64) -> f64 {
 
 /// The t with P(T > t) = `p`, for Student's t with `freedom` degrees; infinite at 0 and 1, NaN where p is no probability.
 pub fn student_quantile(p: f64, freedom: f64) -> f64 {
-    if p.is_nan() || !(0.0..=1.0).contains(&p) || !(freedom > 0.0) {
+    if freedom.is_nan() || freedom <= 0.0 || !(0.0..=1.0).contains(&p) {
         return f64::NAN;
     }
     if p > 0.5 {

@@ -1,4 +1,5 @@
 //! Prints all findings as tables in Markdown; exit status 1 if one does not hold.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 use std::time::Instant;
