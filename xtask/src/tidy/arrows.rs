@@ -128,7 +128,7 @@ mod tests {
             "[dependencies]\nlayerwise-core.workspace = true\nlayerwise-losses = { path = \"../l\" }\n",
             "crates/x/Cargo.toml:5: arrow should go down, got sideways: layerwise-layers (rank 2) to layerwise-losses (rank 2)",
         );
-        let up = "arrow should go down, got up: layerwise-network (rank 3) to layerwise-train (rank 4)";
+        let up = "arrow should go down, got up: layerwise-network (rank 3) to layerwise-train (rank 5)";
         for (line, rest) in [
             (4, "[build-dependencies]\nlayerwise-train.workspace = true\n"),
             (3, "[dependencies.layerwise-train]\nworkspace = true\n"),

@@ -141,7 +141,7 @@ mod tests {
         );
         assert_eq!(
             lines(check(&tree(&good.replace("| 3 |", "| 4 |"), serde))),
-            "docs/architecture.md:10: rank of layerwise-network should be 3, got 4"
+            "docs/architecture.md:11: rank of layerwise-network should be 3, got 4"
         );
         assert_eq!(
             lines(check(&tree(&good.replace("| 3 | `layerwise-network` | x |\n", ""), serde))),
