@@ -165,13 +165,23 @@ impl<T> Ahead<T> {
 /// The product with a single column: A is read once, in the order in which it lies in memory.
 #[inline(always)]
 unsafe fn column<V: Vector>(p: &Part<V::Item>) {
-    /// So many columns of A are read side by side.
-    const GROUP: usize = 8;
+    /// A matrix of more bytes comes from memory: from one end to the other that is fastest, with the next column asked for ahead,
+    /// since the processor does not look beyond a page by itself.
+    const FAR: usize = 8 << 20;
     // SAFETY: the caller's promise.
+    unsafe {
+        if p.m * p.k * size_of::<V::Item>() > FAR { groups::<V, 1, true>(p) } else { groups::<V, 8, false>(p) }
+    }
+}
+
+/// So many columns of A are read side by side, so that a register of C is written once for all of them.
+#[inline(always)]
+unsafe fn groups<V: Vector, const MOST: usize, const AHEAD: bool>(p: &Part<V::Item>) {
+    // SAFETY: the caller's promise; a prefetch may be of any address.
     unsafe {
         let mut first = 0;
         while first < p.k {
-            let group = GROUP.min(p.k - first);
+            let group = MOST.min(p.k - first);
             let chain = first > 0 || p.write == Write::Add;
             let a = p.a.add(first * p.a_col);
             let b = p.b.add(first * p.b_row);
@@ -180,8 +190,12 @@ unsafe fn column<V: Vector>(p: &Part<V::Item>) {
                 let c = p.c.add(at);
                 let load = |from| if count == V::LEN { V::load(from) } else { V::load_first(from, count) };
                 let mut sum = if chain { load(c) } else { V::zero() };
-                for i in 0..group {
-                    sum = load(a.add(i * p.a_col + at)).mul_add(V::splat(*b.add(i * p.b_row)), sum);
+                for i in 0..if MOST == 1 { 1 } else { group } {
+                    let from = a.add(i * p.a_col + at);
+                    if AHEAD {
+                        V::prefetch(from.wrapping_add(p.a_col));
+                    }
+                    sum = load(from).mul_add(V::splat(*b.add(i * p.b_row)), sum);
                 }
                 if count == V::LEN { sum.store(c) } else { sum.store_first(c, count) }
             }
