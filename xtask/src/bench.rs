@@ -1,17 +1,18 @@
 //! `cargo xtask bench`: how fast it is, alone (criterion) or beside other libraries (interleaved in one run).
 
 mod cells;
+mod growth;
 mod page;
 mod results;
 mod statistics;
 mod workers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use self::cells::{Cell, OWN, cells, models};
+use self::cells::{Cell, Contestant, OWN, cells, models};
 use self::results::{Head, Results, Row, Times, write_whole};
 use self::workers::{Kind, Place, Worker, used_by_all};
 use crate::date::today;
@@ -26,7 +27,10 @@ crates.io), which are built once into target/bench. Everybody is a process of it
 one after the other, on the same jobs. Writes docs/results/performance.json and docs/results/performance.md; rows that were
 not measured stay as they are. The machine should have nothing else to do: about 25 minutes.
 
+With --growth: how time and memory grow with the size of a net; `cargo xtask bench --growth --help` tells more.
+
 Usage: cargo xtask bench [--peers] [--only WORD[,WORD…]] [--rounds N] [--seconds S] [--threads N[,N…]]
+       cargo xtask bench --growth [OPTIONS]
 
   --peers        Beside other libraries; the options below --only are for this
   --only WORDS   Only these kinds (products, train, infer, curvature, fit) or nets (a, b, c, d, square)
@@ -51,7 +55,11 @@ struct Options {
 }
 
 pub fn main(words: &[String]) -> Result<(), Trouble> {
-    let (peers, words) = args::flag(words, "--peers")?;
+    let (growth, words) = args::flag(words, "--growth")?;
+    if growth {
+        return growth::main(&words);
+    }
+    let (peers, words) = args::flag(&words, "--peers")?;
     let Some(values) = args::parse(&words, &["--only", "--rounds", "--seconds", "--threads"], HELP)? else {
         return Ok(());
     };
@@ -62,12 +70,16 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
         }
         return run(cargo().args(["bench", "--package", "layerwise-bench", "--"]).args(only));
     }
-    let text = values.get("--seconds").copied().unwrap_or("0.3");
-    let seconds = text.parse().ok().filter(|s| (0.01..=60.0).contains(s));
-    let seconds =
-        seconds.ok_or_else(|| Trouble::Usage(format!("--seconds should be a number from 0.01 to 60, got `{text}`")))?;
     let threads = threads(values.get("--threads").copied().unwrap_or("1,2"))?;
-    compare(&Options { only, rounds: args::number(&values, "--rounds", 5, 1)?, seconds, threads })
+    let (rounds, seconds) = (args::number(&values, "--rounds", 5, 1)?, seconds(&values, "0.3")?);
+    compare(&Options { only, rounds, seconds, threads })
+}
+
+/// The number of `--seconds`.
+fn seconds(values: &HashMap<&'static str, &str>, default: &str) -> Result<f64, Trouble> {
+    let text = values.get("--seconds").copied().unwrap_or(default);
+    let seconds = text.parse().ok().filter(|s| (0.01..=60.0).contains(s));
+    seconds.ok_or_else(|| Trouble::Usage(format!("--seconds should be a number from 0.01 to 60, got `{text}`")))
 }
 
 /// `1,2` as numbers.
@@ -82,9 +94,7 @@ fn threads(text: &str) -> Result<Vec<usize>, Trouble> {
 fn compare(options: &Options) -> Result<(), Trouble> {
     let target = target_folder()?;
     let place = Place::new(&target)?;
-    let lock = fs::File::create(place.folder.join("lock"))?;
-    lock.try_lock().map_err(|_| "another comparison is at work here: they would disturb each other".to_owned())?;
-
+    let _lock = alone(&place)?;
     let data = place.folder.join("data");
     let mut cells = cells(&data.to_string_lossy());
     if let Some(only) = &options.only {
@@ -94,16 +104,7 @@ fn compare(options: &Options) -> Result<(), Trouble> {
         }
     }
     let wanted: BTreeSet<Kind> = cells.iter().flat_map(|cell| cell.contestants.iter().map(|c| c.worker)).collect();
-    let mut able = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| wanted.contains(kind)) {
-        match place.build(kind) {
-            Ok(()) => able.push(kind),
-            Err(Trouble::Failed(problem) | Trouble::Usage(problem)) if kind != Kind::Layerwise => {
-                println!("{kind:?} is left out: {problem}");
-            }
-            Err(trouble) => return Err(trouble),
-        }
-    }
+    let able = build_all(&place, &wanted)?;
     place.write_data(&target, &models(), able.contains(&Kind::OnnxRuntime))?;
 
     let folder = root().join("docs/results");
@@ -112,6 +113,8 @@ fn compare(options: &Options) -> Result<(), Trouble> {
     let start = Instant::now();
     for &threads in &options.threads {
         let mut workers = start_all(&place, &able, &target, threads)?;
+        let names: Vec<&str> = workers.iter().map(|worker| worker.name.as_str()).collect();
+        println!("\n{threads} thread(s): {}", names.join(", "));
         update(&mut results.head, &workers);
         for cell in &cells {
             let Some(row) = measure(cell, &mut workers, threads, options) else {
@@ -132,6 +135,30 @@ fn compare(options: &Options) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// The lock of those who measure.
+///
+/// Errors: somebody has it.
+fn alone(place: &Place) -> Result<fs::File, Trouble> {
+    let lock = fs::File::create(place.folder.join("lock"))?;
+    lock.try_lock().map_err(|_| "another comparison is at work here: they would disturb each other".to_owned())?;
+    Ok(lock)
+}
+
+/// Everybody who can be built. Who cannot is left out, but for ours.
+fn build_all(place: &Place, wanted: &BTreeSet<Kind>) -> Result<Vec<Kind>, Trouble> {
+    let mut able = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| wanted.contains(kind)) {
+        match place.build(kind) {
+            Ok(()) => able.push(kind),
+            Err(Trouble::Failed(problem) | Trouble::Usage(problem)) if kind != Kind::Layerwise => {
+                println!("{kind:?} is left out: {problem}");
+            }
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(able)
+}
+
 /// Everybody who starts. Who does not is left out, but for ours.
 fn start_all(place: &Place, able: &[Kind], target: &Path, threads: usize) -> Result<Vec<Worker>, Trouble> {
     let mut workers = Vec::new();
@@ -144,8 +171,6 @@ fn start_all(place: &Place, able: &[Kind], target: &Path, threads: usize) -> Res
             Err(trouble) => return Err(trouble),
         }
     }
-    let names: Vec<&str> = workers.iter().map(|worker| worker.name.as_str()).collect();
-    println!("\n{threads} thread(s): {}", names.join(", "));
     Ok(workers)
 }
 
@@ -165,12 +190,19 @@ fn update(head: &mut Head, workers: &[Worker]) {
     }
 }
 
-/// One cell, round by round. A worker that fails is out of this cell.
+/// One cell.
 fn measure(cell: &Cell, workers: &mut [Worker], threads: usize, options: &Options) -> Option<Row> {
     let rounds = if cell.kind == "fit" { options.rounds.min(ROUNDS_OF_FIT) } else { options.rounds };
+    let (times, use_of) = interleaved(&cell.contestants, workers, rounds, options.seconds);
+    let row = Row::new([cell.kind, &cell.net, &cell.case], threads, &today(), &times)?;
+    Some(Row { idle_use: use_of.share(use_of.idle), foreign_use: use_of.share(use_of.foreign), ..row })
+}
+
+/// The times of contestants, round by round, and who else used the processor. A worker that fails has no times here.
+fn interleaved(contestants: &[Contestant], workers: &mut [Worker], rounds: u64, seconds: f64) -> (Vec<Times>, Use) {
     let mut times: Vec<Times> = Vec::new();
     let mut there = Vec::new();
-    for (i, contestant) in cell.contestants.iter().enumerate() {
+    for (i, contestant) in contestants.iter().enumerate() {
         let own = OWN.contains(&contestant.name);
         times.push(Times { name: contestant.name, own, ..Times::default() });
         // The first time prepares: data, memory, compilation. It does not count.
@@ -187,7 +219,7 @@ fn measure(cell: &Cell, workers: &mut [Worker], threads: usize, options: &Option
         for &(i, place) in &there {
             std::thread::sleep(PAUSE);
             let before = Clock::read(workers, place);
-            let Some(answer) = answered(&mut workers[place], &cell.contestants[i].job, options.seconds) else {
+            let Some(answer) = answered(&mut workers[place], &contestants[i].job, seconds) else {
                 continue;
             };
             use_of.add(&before, &Clock::read(workers, place));
@@ -209,8 +241,7 @@ fn measure(cell: &Cell, workers: &mut [Worker], threads: usize, options: &Option
         // One that has ended says so at its next job.
         let _ = worker.forget();
     }
-    let row = Row::new([cell.kind, &cell.net, &cell.case], threads, &today(), &times)?;
-    Some(Row { idle_use: use_of.share(use_of.idle), foreign_use: use_of.share(use_of.foreign), ..row })
+    (times, use_of)
 }
 
 /// Processor time, in seconds, at a moment; `None` where the system does not tell.

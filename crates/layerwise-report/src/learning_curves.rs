@@ -42,7 +42,7 @@ impl<'a> Runs<'a> {
             let lowest = values.iter().copied().fold(f64::NAN, f64::min);
             band.push((at, lowest, values.iter().copied().fold(f64::NAN, f64::max)));
         }
-        Some(Series { name, points, band: (self.histories.len() > 1).then_some(band) })
+        Some(Series { band: (self.histories.len() > 1).then_some(band), ..Series::new(name, points) })
     }
 
     /// The number in each training; one that ended keeps its last value, one that broke has none.

@@ -1,6 +1,6 @@
 //! Line charts: learning curves with bands, end labels and marked moments.
 
-use crate::axis::Axis;
+use crate::axis::{Axis, Scale};
 use crate::curve::{band_path, polyline, runs};
 use crate::frame::{Area, RIM, Ruler, WIDTH, X_AXIS_HEIGHT, draw_note, draw_title};
 use crate::palette::{SOFT_INK, series_color, series_dash};
@@ -40,12 +40,19 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Shaded band as (x, low, high), such as the spread over seeds.
     pub band: Option<Vec<(f64, f64, f64)>>,
+    /// Whether every point has a dot: where each was measured by itself.
+    pub dots: bool,
 }
 
 impl Series {
     /// A series without a band.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points, band: None }
+        Self { name: name.into(), points, band: None, dots: false }
+    }
+
+    /// The same series with a dot at every point.
+    pub fn dotted(self) -> Self {
+        Self { dots: true, ..self }
     }
 }
 
@@ -79,7 +86,8 @@ impl LineChart {
         let y = y.between(area.bottom, area.top);
 
         y.draw_left(&mut svg, &area);
-        x.draw_below(&mut svg, &area, false);
+        // Slopes on two logarithmic axes are read off the squares.
+        x.draw_below(&mut svg, &area, self.x.scale == Scale::Log10);
         for (mark, label_y) in &lanes {
             draw_mark_line(&mut svg, &x, &area, mark, *label_y);
         }
@@ -196,8 +204,12 @@ fn draw_series(svg: &mut Svg, series: &Series, index: usize, x: &Ruler, y: &Rule
     svg.open_group(&series.name);
     let mut lines = String::new();
     for run in runs(&series.points, x, y) {
+        if series.dots {
+            run.iter().for_each(|&point| svg.circle(point, 2.4, &format!("fill=\"{color}\"")));
+        }
         match run[..] {
-            [point] => svg.circle(point, 2.0, &format!("fill=\"{color}\"")),
+            [point] if !series.dots => svg.circle(point, 2.0, &format!("fill=\"{color}\"")),
+            [_] => {}
             _ => lines.push_str(&polyline(&run)),
         }
     }

@@ -47,6 +47,30 @@ fn survives_empty_constant_and_extreme_data() {
 }
 
 #[test]
+fn powers_of_ten_are_evenly_spaced_squares_and_measured_points_have_dots() {
+    let points: Vec<(f64, f64)> =
+        (2..=8).map(|power| (10f64.powi(power), 10f64.powf(-0.5 * f64::from(power)))).collect();
+    let mut chart = chart(points.clone());
+    chart.x = Axis::log10("parameters");
+    chart.series = vec![Series::new("a", points.clone()).dotted(), Series::new("b", points)];
+    let svg = chart.svg();
+    assert_well_formed(&svg);
+    let at = |label: &str| {
+        let line = svg.lines().find(|line| line.ends_with(&format!(">{label}</text>"))).expect("a tick");
+        let number = |name: &str| line.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
+        (number("x").expect("x"), number("y").expect("y"))
+    };
+    let x = ["10²", "10³", "10⁴", "10⁵", "10⁶", "10⁷", "10⁸"].map(|label| at(label).0);
+    let y = ["10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"].map(|label| at(label).1);
+    for steps in [x.windows(2).collect::<Vec<_>>(), y.windows(2).collect()] {
+        let step = steps[0][1] - steps[0][0];
+        assert!(steps.iter().all(|pair| (pair[1] - pair[0] - step).abs() < 0.03) && step.abs() > 20.0, "{steps:?}");
+    }
+    // Seven dots of a series and, as at the end of every line, one more.
+    assert_eq!(svg.matches("<circle").count(), 7 + 1 + 1);
+}
+
+#[test]
 fn end_labels_keep_apart_and_inside() {
     let placed = spread(&[50.0, 50.0, 10.0, 99.0, 100.0], 10.0, 0.0, 100.0);
     assert_eq!(placed, [50.0, 60.0, 10.0, 90.0, 100.0]);

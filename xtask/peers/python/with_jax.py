@@ -1,4 +1,7 @@
-"""JAX: a jitted step a call, and a jitted scan of 20 steps a call. The parameters are donated, so nothing is copied."""
+"""JAX: a jitted step a call, and a jitted scan of 20 steps a call, or of as many as are asked for.
+
+The parameters are donated, so nothing is copied.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +39,7 @@ def adam(theta, grad, state):
     return theta, (count, first, second)
 
 
-def train(net, optimizer, scan):
+def train(net, optimizer, scanned):
     x, t, theta, activation = setting(net)
     zeros = lambda: jax.tree.map(jnp.zeros_like, theta)
     update, state = (sgd, zeros()) if optimizer == "sgd" else (adam, (jnp.float32(0), zeros(), zeros()))
@@ -51,9 +54,9 @@ def train(net, optimizer, scan):
         return update(theta, grad, state), value
 
     def steps(carry, x, t):
-        return jax.lax.scan(lambda carry, _: step(carry, x, t), carry, length=STEPS)
+        return jax.lax.scan(lambda carry, _: step(carry, x, t), carry, length=scanned)
 
-    call = jax.jit(steps if scan else step, donate_argnums=0)
+    call = jax.jit(steps if scanned else step, donate_argnums=0)
     carry = (theta, state)
 
     def run():
@@ -63,7 +66,7 @@ def train(net, optimizer, scan):
         return value
 
     run()
-    return run, STEPS if scan else 1
+    return run, scanned or 1
 
 
 def infer(net):
@@ -77,7 +80,8 @@ def infer(net):
 def prepare(words):
     kind, net, options = words[0], Net(*words[1:4]), words[4:]
     if kind == "train":
-        return train(net, options[0], options[1:] == ["scan"])
+        scanned = int((options[2:] or [STEPS])[0]) if options[1:2] == ["scan"] else 0
+        return train(net, options[0], scanned)
     return infer(net) if kind == "infer" else None
 
 

@@ -31,7 +31,9 @@ def classifier(net, optimizer, rate, epochs, seed=1):
 
 def train(net, optimizer):
     x, t = net.data()
-    machine = classifier(net, optimizer, 1e-9, 1).fit(x, t)
+    # It takes as many outputs as it sees classes: a small batch would make another net.
+    whole = Net("-".join(map(str, net.widths)), net.activation, max(net.batch, net.widths[-1]))
+    machine = classifier(net, optimizer, 1e-9, 1).fit(*whole.data())
     onehot = machine._label_binarizer.transform(t).astype(x.dtype)
     activations = [x] + [np.empty((net.batch, width), x.dtype) for width in net.widths[1:]]
     deltas = [np.empty_like(a) for a in activations[1:]]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use layerwise_bench::NETS;
 
-use super::results::{Other, Results, Row};
+use super::results::{Head, Other, Results, Row};
 use super::statistics::geometric_mean;
 
 /// What the tables say, how it was measured, and what was not.
@@ -75,21 +75,23 @@ pub fn text(results: &Results) -> String {
     text
 }
 
+/// On what, when, in how many rounds and with which versions it was measured.
+pub fn machine<'a>(head: &Head, when: impl Iterator<Item = (&'a str, usize)>) -> String {
+    let (dates, rounds): (BTreeSet<&str>, BTreeSet<usize>) = when.unzip();
+    let dates: Vec<&str> = dates.into_iter().collect();
+    let rounds: Vec<String> = rounds.iter().map(usize::to_string).collect();
+    let Head { processor, cores, system, compiler, versions } = head;
+    let versions: Vec<&str> = versions.values().map(String::as_str).collect();
+    format!(
+        "\nMeasured on {processor} with {cores} cores ({system}), {}; {compiler}; rounds: {}.\nVersions: {}.\n",
+        dates.join(", "),
+        rounds.join(", "),
+        versions.join(", ")
+    )
+}
+
 fn conditions(results: &Results) -> String {
-    let head = &results.head;
-    let dates: BTreeSet<&str> = results.rows.iter().map(|row| row.date.as_str()).collect();
-    let rounds: BTreeSet<usize> = results.rows.iter().map(|row| row.rounds).collect();
-    let list = |words: Vec<String>| words.join(", ");
-    let mut text = format!(
-        "\nMeasured on {} with {} cores ({}), {}; {}; rounds: {}.\n",
-        head.processor,
-        head.cores,
-        head.system,
-        list(dates.iter().map(|date| date.to_string()).collect()),
-        head.compiler,
-        list(rounds.iter().map(usize::to_string).collect()),
-    );
-    let _ = writeln!(text, "Versions: {}.", list(head.versions.values().cloned().collect()));
+    let mut text = machine(&results.head, results.rows.iter().map(|row| (row.date.as_str(), row.rounds)));
     let most = |read: fn(&Row) -> Option<f64>| results.rows.iter().filter_map(read).reduce(f64::max);
     if let (Some(idle), Some(foreign)) = (most(|row| row.idle_use), most(|row| row.foreign_use)) {
         let says = "While one worked, those who waited used at most";
@@ -199,7 +201,7 @@ fn timed(seconds: f64, shown: Option<String>) -> String {
 }
 
 /// Three digits with the unit that fits.
-fn time(seconds: f64) -> String {
+pub fn time(seconds: f64) -> String {
     let (number, unit) = match seconds {
         s if s < 999.5e-9 => (s * 1e9, "ns"),
         s if s < 999.5e-6 => (s * 1e6, "µs"),
@@ -210,7 +212,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// Two decimals below 10, one below 100.
-fn three_digits(x: f64) -> String {
+pub fn three_digits(x: f64) -> String {
     let decimals = if x < 9.995 { 2 } else { usize::from(x < 99.95) };
     format!("{x:.decimals$}")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::statistics::{Ratio, median};
 use crate::Trouble;
@@ -126,11 +126,7 @@ impl Results {
     ///
     /// Errors: it is something else.
     pub fn read(path: &Path) -> Result<Results, Trouble> {
-        if !path.exists() {
-            return Ok(Results::default());
-        }
-        let text = fs::read_to_string(path)?;
-        serde_json::from_str(&text).map_err(|e| Trouble::Failed(format!("{}: {e}", path.display())))
+        read_json(path)
     }
 
     /// Puts a row in the place of its predecessor, or at the end.
@@ -152,6 +148,17 @@ impl Results {
         let text = serde_json::to_string_pretty(self).map_err(|e| e.to_string())?;
         write_whole(path, &(text + "\n"))
     }
+}
+
+/// What is in a file; the default if there is none.
+///
+/// Errors: it is something else.
+pub fn read_json<T: Default + DeserializeOwned>(path: &Path) -> Result<T, Trouble> {
+    if !path.exists() {
+        return Ok(T::default());
+    }
+    let text = fs::read_to_string(path)?;
+    serde_json::from_str(&text).map_err(|e| Trouble::Failed(format!("{}: {e}", path.display())))
 }
 
 /// Writes a file under another name first: whoever stops the program leaves the old one or the new one.

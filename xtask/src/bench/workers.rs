@@ -210,6 +210,17 @@ impl Worker {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
         ticks(&stat).map(|ticks| ticks as f64 / TICKS)
     }
+
+    /// Lets its peak begin anew with what it has now. `false`: the system does not let it.
+    pub fn reset_peak(&self) -> bool {
+        // 5 resets the peak resident set (Linux, proc_pid_clear_refs(5)).
+        fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").is_ok()
+    }
+
+    /// Its peak resident set so far, in MiB; `None` where the system does not tell.
+    pub fn peak(&self) -> Option<f64> {
+        mebibytes(&fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?, "VmHWM:")
+    }
 }
 
 impl Drop for Worker {
@@ -226,6 +237,12 @@ const TICKS: f64 = 100.0;
 /// Seconds of processor time that all processes have used, the host's included; `None` where the system does not tell.
 pub fn used_by_all() -> Option<f64> {
     busy(&fs::read_to_string("/proc/stat").ok()?).map(|ticks| ticks as f64 / TICKS)
+}
+
+/// The value of a line `VmHWM:   1234 kB`, in MiB.
+fn mebibytes(text: &str, name: &str) -> Option<f64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().strip_suffix(" kB")?.parse::<f64>().ok().map(|kibibytes| kibibytes / 1024.0)
 }
 
 /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, and more that is in these already.
@@ -273,6 +290,13 @@ mod tests {
         let stat = "12 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1";
         assert_eq!(ticks(stat), Some(300));
         assert_eq!(ticks("12 (a) S 1"), None);
+    }
+
+    #[test]
+    fn memory_is_found_by_its_name() {
+        let status = "Name:\ta\nVmPeak:\t  999999 kB\nVmHWM:\t  3072 kB\nVmRSS:\t    1024 kB\n";
+        assert_eq!(mebibytes(status, "VmHWM:"), Some(3.0));
+        assert_eq!([mebibytes(status, "VmSwap:"), mebibytes("VmHWM: lots", "VmHWM:")], [None, None]);
     }
 
     #[test]
