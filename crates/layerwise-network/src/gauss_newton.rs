@@ -7,7 +7,7 @@
 //! G is the Hessian without the curvature of the network, Σ ∂L/∂yᵢ ∂²yᵢ/∂θ². It is symmetric, positive semidefinite if the loss
 //! is convex in y, 0 if the loss is piecewise linear, and the Hessian itself if y is linear in θ.
 
-use layerwise_core::{Number, Real};
+use layerwise_core::{Curvature, Number, Real};
 use layerwise_tensor::Dual;
 use layerwise_tensor::dual::Plane;
 
@@ -71,5 +71,17 @@ where
     pub fn spectrum(&mut self, request: &Lanczos) -> Result<Spectrum<T>, LanczosError> {
         let space = self.risk.network.params_mask();
         request.run(&space, |v, out| self.product(v, out))
+    }
+}
+
+impl<T: Real + Plane> Curvature<T> for GaussNewton<'_, T>
+where
+    Dual<T>: Number,
+{
+    fn at(&mut self, theta: &[T]) {
+        GaussNewton::at(self, theta);
+    }
+    fn product(&mut self, v: &[T], out: &mut [T]) {
+        GaussNewton::product(self, v, out);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian": the ε-part of the gradient at θ + ε v, in dual numbers.
 
-use layerwise_core::{Number, Objective, Real};
+use layerwise_core::{Curvature, Number, Objective, Real};
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Dual, Gradient};
 
@@ -63,5 +63,17 @@ where
     pub fn spectrum(&mut self, request: &Lanczos) -> Result<Spectrum<T>, LanczosError> {
         let space = self.risk.network.params_mask();
         request.run(&space, |v, out| _ = self.product(v, out))
+    }
+}
+
+impl<T: Real + Plane> Curvature<T> for Hessian<'_, T>
+where
+    Dual<T>: Number,
+{
+    fn at(&mut self, theta: &[T]) {
+        Hessian::at(self, theta);
+    }
+    fn product(&mut self, v: &[T], out: &mut [T]) {
+        Hessian::product(self, v, out);
     }
 }
