@@ -1,7 +1,7 @@
 //! Gradients, products with the Hessian and the Gauss–Newton matrix, and the top eigenvalue, in either width of numbers.
 
 use layerwise_core::{Number, Objective, Pass, Real, Targets, hvp};
-use layerwise_curvature::{Curvature, GaussNewton, Hessian, Lanczos};
+use layerwise_curvature::{GaussNewton, Hessian, Lanczos, Spectral};
 use layerwise_losses::SoftmaxCrossEntropy;
 use layerwise_network::{Batch, Network, Supervised, Workspace};
 use layerwise_tensor::dual::Plane;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use layerwise_curvature::{CriticalPoint, Curvature, Density, Exact, Hessian, Search, Trace};
+use layerwise_curvature::{CriticalPoint, Density, Exact, Hessian, Search, Spectral, Trace};
 use layerwise_network::Workspace;
 use layerwise_report::{About, CurvatureReport, Moment, curvature_page, in_words};
 use layerwise_tensor::Team;

@@ -14,6 +14,7 @@ pub mod number;
 pub mod objective;
 pub mod regularizer;
 pub mod shape;
+pub mod solver;
 pub mod transform;
 
 pub use activation::{Activation, Pointwise};
@@ -22,9 +23,10 @@ pub use init::Init;
 pub use layer::{Backward, Block, Forward, Layer, LayerKernel, Params, ParamsMut, Pass, Plan, Role};
 pub use loss::{Loss, LossKernel, Targets};
 pub use number::{Number, Real};
-pub use objective::{Objective, hvp};
+pub use objective::{Curvature, Objective, hvp};
 pub use regularizer::{Regularizer, RegularizerKernel};
 pub use shape::ShapeError;
+pub use solver::{End, Minimized, Solver, SolverError, Stop};
 pub use transform::{Chunk, Link, Numbers, Planes, Reach, Schedule, Step, Transform};
 
 #[doc(hidden)]

@@ -17,6 +17,14 @@ pub trait Objective<S: Scalar> {
     fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S;
 }
 
+/// A symmetric matrix that goes with a point θ, by its products: the Hessian of an objective, or its Gauss–Newton matrix.
+pub trait Curvature<S: Scalar> {
+    /// Moves to another θ.
+    fn at(&mut self, theta: &[S]);
+    /// out ← B(θ) v.
+    fn product(&mut self, v: &[S], out: &mut [S]);
+}
+
 /// out ← ∇²f(θ) v, exactly: one gradient in dual numbers, of `f32` or `f64`. Returns f(θ).
 ///
 /// Cost: about three gradients in the same precision. The scratch grows in the first call and is kept.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use layerwise_activations::{Relu, Tanh};
 use layerwise_core::{Number, Objective, Pass, Pointwise, Real, Targets, hvp};
-use layerwise_curvature::{Curvature, GaussNewton, Hessian, Lanczos};
+use layerwise_curvature::{GaussNewton, Hessian, Lanczos, Spectral};
 use layerwise_layers::Dense;
 use layerwise_losses::SoftmaxCrossEntropy;
 use layerwise_network::{Batch, Builder, Network, Supervised, Workspace};

@@ -15,10 +15,10 @@ use layerwise_stats::Interval;
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Buf, Dual, orthogonal};
 
-use crate::curvature::{Curvature, CurvatureError};
 use crate::hessian::Hessian;
 use crate::krylov::{norm, rounding};
 use crate::lanczos::{Lanczos, Wanted};
+use crate::spectral::{CurvatureError, Spectral};
 
 /// How a point is examined.
 #[derive(Clone, Copy, Debug)]

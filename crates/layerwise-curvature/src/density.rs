@@ -10,8 +10,8 @@
 use layerwise_stats::{Estimate, Interval, interval_of_squares};
 use layerwise_tensor::Scalar;
 
-use crate::curvature::CurvatureError;
 use crate::krylov::{Krylov, dimension, normal, normalize};
+use crate::spectral::CurvatureError;
 
 /// How a spectral density is estimated.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 use layerwise_tensor::{Buf, Scalar};
 use nalgebra::DMatrix;
 
-use crate::curvature::CurvatureError;
 use crate::krylov::{dimension, rounding};
+use crate::spectral::CurvatureError;
 
 /// A symmetric matrix with its eigenvalues.
 #[derive(Clone, Debug)]

@@ -7,13 +7,13 @@
 //! G is the Hessian without the curvature of the network, Σ ∂L/∂yᵢ ∂²yᵢ/∂θ². It is symmetric, positive semidefinite if the loss
 //! is convex in y, 0 if the loss is piecewise linear, and the Hessian itself if y is linear in θ.
 
-use layerwise_core::{Number, Real};
+use layerwise_core::{Curvature, Number, Real};
 use layerwise_network::Supervised;
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Buf, Dual};
 
-use crate::curvature::Curvature;
 use crate::lifted::Lifted;
+use crate::spectral::Spectral;
 
 /// The Gauss–Newton matrix of the risk on one batch at one θ, with all memory that its products need.
 ///
@@ -66,14 +66,23 @@ where
     }
 }
 
-impl<T: Real + Plane> Curvature<T> for GaussNewton<'_, T>
+impl<T: Real + Plane> Spectral<T> for GaussNewton<'_, T>
 where
     Dual<T>: Number,
 {
     fn space(&self) -> Buf<T> {
         self.risk.network.params_mask()
     }
-    fn multiply(&mut self, v: &[T], out: &mut [T]) {
-        self.product(v, out);
+}
+
+impl<T: Real + Plane> Curvature<T> for GaussNewton<'_, T>
+where
+    Dual<T>: Number,
+{
+    fn at(&mut self, theta: &[T]) {
+        GaussNewton::at(self, theta);
+    }
+    fn product(&mut self, v: &[T], out: &mut [T]) {
+        GaussNewton::product(self, v, out);
     }
 }

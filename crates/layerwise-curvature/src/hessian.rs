@@ -2,13 +2,13 @@
 //!
 //! Source: Pearlmutter (1994), "Fast exact multiplication by the Hessian": the ε-part of the gradient at θ + ε v, in dual numbers.
 
-use layerwise_core::{Number, Objective, Real};
+use layerwise_core::{Curvature, Number, Objective, Real};
 use layerwise_network::Supervised;
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Buf, Dual, Gradient};
 
-use crate::curvature::Curvature;
 use crate::lifted::Lifted;
+use crate::spectral::Spectral;
 
 /// The Hessian of the risk on one batch at one θ, with penalties, with all memory that its products need.
 ///
@@ -58,14 +58,23 @@ where
     }
 }
 
-impl<T: Real + Plane> Curvature<T> for Hessian<'_, T>
+impl<T: Real + Plane> Spectral<T> for Hessian<'_, T>
 where
     Dual<T>: Number,
 {
     fn space(&self) -> Buf<T> {
         self.risk.network.params_mask()
     }
-    fn multiply(&mut self, v: &[T], out: &mut [T]) {
-        self.product(v, out);
+}
+
+impl<T: Real + Plane> Curvature<T> for Hessian<'_, T>
+where
+    Dual<T>: Number,
+{
+    fn at(&mut self, theta: &[T]) {
+        Hessian::at(self, theta);
+    }
+    fn product(&mut self, v: &[T], out: &mut [T]) {
+        Hessian::product(self, v, out);
     }
 }

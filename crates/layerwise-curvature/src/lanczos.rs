@@ -14,8 +14,8 @@
 use layerwise_stats::Interval;
 use layerwise_tensor::{Buf, Scalar};
 
-use crate::curvature::CurvatureError;
 use crate::krylov::{Krylov, dimension, normal, normalize, remove, rounding};
+use crate::spectral::CurvatureError;
 
 /// Which eigenvalues are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! The curvature of a risk: exact products with its Hessian and its Gauss–Newton matrix, and what follows from such products.
 //!
-//! [`Hessian`] and [`GaussNewton`] are a [`Curvature`]: a symmetric matrix that is known by its products with vectors. On any of them
+//! [`Hessian`] and [`GaussNewton`] are symmetric matrices that are known by their products with vectors. On any such ([`Spectral`])
 //! work [`Lanczos`] (extreme eigenvalues), [`Trace`] and [`Density`] (estimates with intervals), and, for small networks, [`Exact`].
 //! [`CriticalPoint`] says whether θ is one, and which: the lecture's question about vᵀ∇²f v.
 #![forbid(unsafe_code)]
 
 mod critical_point;
-mod curvature;
 mod density;
 mod exact;
 mod gauss_newton;
@@ -14,13 +13,14 @@ mod hessian;
 mod krylov;
 mod lanczos;
 mod lifted;
+mod spectral;
 mod trace;
 
 pub use critical_point::{CriticalPoint, Escape, Kind, Search};
-pub use curvature::{Curvature, CurvatureError};
 pub use density::{Density, SpectralDensity};
 pub use exact::Exact;
 pub use gauss_newton::GaussNewton;
 pub use hessian::Hessian;
 pub use lanczos::{Lanczos, Spectrum, Stop, Wanted};
+pub use spectral::{CurvatureError, Spectral};
 pub use trace::Trace;

@@ -8,8 +8,8 @@
 use layerwise_stats::Estimate;
 use layerwise_tensor::{Buf, Scalar, orthogonal};
 
-use crate::curvature::CurvatureError;
 use crate::krylov::{dimension, norm, normal, normalize, project, remove, rounding};
+use crate::spectral::CurvatureError;
 
 /// How a trace is estimated.
 #[derive(Clone, Copy, Debug)]

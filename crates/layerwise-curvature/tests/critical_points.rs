@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 use layerwise_core::{Pass, Targets};
-use layerwise_curvature::{CriticalPoint, Curvature, Hessian, Kind, Lanczos, Search, Wanted};
+use layerwise_curvature::{CriticalPoint, Hessian, Kind, Lanczos, Search, Spectral, Wanted};
 use layerwise_layers::Dense;
 use layerwise_losses::Squared;
 use layerwise_network::{Batch, Builder, Network, Supervised, Workspace};

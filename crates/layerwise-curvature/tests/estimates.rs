@@ -3,7 +3,7 @@
 
 use layerwise_activations::{Sigmoid, Softplus, Tanh};
 use layerwise_core::{Pass, Pointwise, Targets};
-use layerwise_curvature::{Curvature, Density, Exact, GaussNewton, Hessian, Lanczos, Trace, Wanted};
+use layerwise_curvature::{Density, Exact, GaussNewton, Hessian, Lanczos, Spectral, Trace, Wanted};
 use layerwise_layers::Dense;
 use layerwise_losses::{SoftmaxCrossEntropy, Squared};
 use layerwise_network::{Batch, Builder, Supervised, Workspace};
@@ -116,7 +116,7 @@ fn intervals_hold_the_exact_numbers_of_random_networks_as_often_as_they_say() {
     for number in 0..NETWORKS {
         with_random(number, |risk, theta| {
             let (mut hessian, mut gauss);
-            let matrix: &mut dyn Curvature<f64> = if number % 3 == 0 {
+            let matrix: &mut dyn Spectral<f64> = if number % 3 == 0 {
                 gauss = GaussNewton::new(risk, theta);
                 &mut gauss
             } else {

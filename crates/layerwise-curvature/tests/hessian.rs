@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use layerwise_activations::{Relu, Softplus, Tanh};
 use layerwise_core::{Number, Objective, Pass, Pointwise, Targets, hvp};
-use layerwise_curvature::{Curvature, GaussNewton, Hessian, Lanczos, Stop, Wanted};
+use layerwise_curvature::{GaussNewton, Hessian, Lanczos, Spectral, Stop, Wanted};
 use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::{SoftmaxCrossEntropy, Squared};
 use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};

@@ -58,8 +58,9 @@ fn step(count: u64) -> Step {
 
 impl Space for Subject<'_> {
     fn sizes(&self, index: usize, rng: &mut Rng) -> Vec<usize> {
-        let size = |rng: &mut Rng| 1 + rng.below(1 + (index / 4).min(5));
-        vec![size(rng), size(rng)]
+        // Long enough for links that wait some steps before they use all of their state.
+        let size = |rng: &mut Rng, most: usize| 1 + rng.below((1 + index / 4).min(most));
+        vec![size(rng, 6), size(rng, 10)]
     }
     fn least(&self) -> Vec<usize> {
         vec![1, 1]

@@ -1,4 +1,4 @@
-//! Optimizers: chains of links.
+//! Optimizers: chains of links, for the noisy gradients of batches, and solvers, for an objective that stays the same.
 //!
 //! First-order optimizers are chains of links over flat vectors. The gradient enters, each link rewrites it in place, and what
 //! leaves is the update that is subtracted, θ ← θ − update.
@@ -52,6 +52,32 @@
 //! weight matrices ([`OrthogonalizeMatrices`], in [`muon`]) learns from [`Optimizer::on`] where they are. Links that average
 //! ([`AverageParameters`], [`FreeFromSchedule`]) have other parameters evaluated than those they step: [`Optimizer::average`].
 //!
+//! Solvers ([`Lbfgs`], [`NonlinearConjugateGradient`]) drive an objective themselves. It must be the same at every call: the risk on
+//! all rows, without noise. [`HessianFree`] takes products of its curvature beside it.
+//!
+//! ```
+//! use layerwise_core::{Objective, Solver, Stop};
+//! use layerwise_optimizers::Lbfgs;
+//!
+//! /// (1 − x)² + 100 (y − x²)², Rosenbrock's valley.
+//! struct Valley;
+//! impl Objective<f64> for Valley {
+//!     fn len(&self) -> usize {
+//!         2
+//!     }
+//!     fn eval(&mut self, theta: &[f64], grad: &mut [f64]) -> f64 {
+//!         let (x, gap) = (theta[0], theta[1] - theta[0] * theta[0]);
+//!         grad.copy_from_slice(&[2.0 * (x - 1.0) - 400.0 * x * gap, 200.0 * gap]);
+//!         (1.0 - x).powi(2) + 100.0 * gap * gap
+//!     }
+//! }
+//!
+//! let mut theta = [-1.2, 1.0];
+//! let done = Lbfgs::default().minimize(&mut Valley, &mut theta, &Stop::default())?;
+//! assert!(theta.iter().all(|t| (t - 1.0).abs() < 1e-6) && done.evaluations < 60);
+//! # Ok::<(), layerwise_core::SolverError>(())
+//! ```
+//!
 //! Deliberately absent: L2 penalties inside an optimizer (a regularizer adds them to the gradient) and per-group rates.
 #![forbid(unsafe_code)]
 
@@ -62,7 +88,12 @@ mod clip_by_global_norm;
 mod clip_by_value;
 mod config;
 mod decay_weights;
+mod descent;
 mod free_from_schedule;
+mod hessian_free;
+mod lbfgs;
+mod line_search;
+mod nonlinear_conjugate_gradient;
 mod only;
 mod optimizer;
 mod orthogonalize_matrices;
@@ -92,6 +123,9 @@ pub use config::{
 };
 pub use decay_weights::{DecayOn, DecayWeights};
 pub use free_from_schedule::FreeFromSchedule;
+pub use hessian_free::HessianFree;
+pub use lbfgs::Lbfgs;
+pub use nonlinear_conjugate_gradient::NonlinearConjugateGradient;
 pub use only::Only;
 pub use optimizer::{CHUNK, Optimizer, State};
 pub use orthogonalize_matrices::OrthogonalizeMatrices;

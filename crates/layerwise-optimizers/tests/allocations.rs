@@ -45,7 +45,7 @@ fn a_step_allocates_nothing() {
         if threads > 1 && config.name() == "muon" {
             continue;
         }
-        let optimizer = config.build().on(std::slice::from_ref(&block));
+        let optimizer = config.build().on([&block]);
         let mut state = optimizer.state::<f32>(n);
         let (mut theta, mut grad, weights) = (vec![1.0; n], vec![0.5; n], vec![1.0; n]);
         Team::new(threads).expect("threads").install(|| {

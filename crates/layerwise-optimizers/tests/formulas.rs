@@ -136,7 +136,9 @@ proptest! {
 
     #[test]
     fn matrices_are_orthogonalized_as_jordan_does(case in case()) {
-        check(&case, OrthogonalizeMatrices, papers::orthogonalize);
+        // Rounding errors grow up to 485 times: [`ULP`] of this.
+        let rough = |want: Want| Want { largest: 16.0 * want.largest, ..want };
+        check(&case, OrthogonalizeMatrices, |seen| papers::orthogonalize(seen).into_iter().map(rough).collect());
     }
 
     #[test]

@@ -91,11 +91,7 @@ fn catalog() -> Vec<Optimizer> {
     };
     let (init, role) = (Init::Constant { value: 0.0 }, Role::Weight);
     let block = Block { name: "w", rows: 5, cols: 6, role, init, offset: 3 };
-    Optimizers::all()
-        .into_iter()
-        .flat_map(|o| [o.clone(), clipped(o)])
-        .map(|o| o.build().on(std::slice::from_ref(&block)))
-        .collect()
+    Optimizers::all().into_iter().flat_map(|o| [o.clone(), clipped(o)]).map(|o| o.build().on([&block])).collect()
 }
 
 fn the_negative_gradient_gives_the_negative_path<S: Real>() {

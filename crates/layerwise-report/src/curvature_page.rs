@@ -146,19 +146,10 @@ fn density(title: &str, moment: &Moment, confidence: f64) -> LineChart {
     let peak = curve.iter().fold(0.0, |peak: f64, (_, estimate)| peak.max(estimate.value));
     let floor = 1e-6 * peak;
     let shown = |y: f64| y.max(floor);
-    let estimated = Series {
-        name: "estimated".into(),
-        points: curve.iter().map(|(x, estimate)| (*x, shown(estimate.value))).collect(),
-        band: Some(
-            curve
-                .iter()
-                .map(|(x, _)| {
-                    let interval = moment.density.interval(*x, sigma, confidence);
-                    (*x, shown(interval.low), shown(interval.high))
-                })
-                .collect(),
-        ),
-    };
+    let interval = |x: f64| moment.density.interval(x, sigma, confidence);
+    let band = curve.iter().map(|(x, _)| (*x, shown(interval(*x).low), shown(interval(*x).high))).collect();
+    let points = curve.iter().map(|(x, estimate)| (*x, shown(estimate.value))).collect();
+    let estimated = Series { band: Some(band), ..Series::new("estimated", points) };
     let exact = moment
         .exact
         .as_ref()

@@ -1,7 +1,7 @@
 //! Every critical point of a linear network but the global minima is a saddle, whose Hessian is known: see the tests of
 //! layerwise-curvature for the whole spectrum. Here, index and extreme eigenvalues over all subsets of modes.
 
-use layerwise_curvature::{Curvature, Hessian};
+use layerwise_curvature::{Hessian, Spectral};
 use layerwise_network::Workspace;
 
 use crate::nets::{linear, squared};

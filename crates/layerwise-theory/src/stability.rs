@@ -3,7 +3,7 @@
 
 use layerwise_activations::Tanh;
 use layerwise_core::{Init, Objective, Pointwise};
-use layerwise_curvature::{Curvature, Hessian, Lanczos};
+use layerwise_curvature::{Hessian, Lanczos, Spectral};
 use layerwise_layers::Dense;
 use layerwise_network::{Builder, Network, Workspace};
 use layerwise_optimizers::sgd;

@@ -9,7 +9,7 @@ use layerwise_data::{Dataset, digits_split, friedman1, two_blobs};
 use layerwise_layers::{Dense, Dropout, Layers};
 use layerwise_losses::{BernoulliCrossEntropy, Losses};
 use layerwise_network::{Probe, Snapshot};
-use layerwise_optimizers::{Adam, Optimizers, Sgd};
+use layerwise_optimizers::{Adam, Averaging, Muon, Optimizers, ScheduleFreeAdamw, Sgd};
 use layerwise_regularizers::{L2, MaxNorm, Regularizers};
 use layerwise_tensor::Team;
 use layerwise_train::{LayerSpec, MlpClassifier, Model, NetworkSpec, PenaltySpec, Prepared, Recipe, Run, StopReason};
@@ -65,8 +65,14 @@ fn recipe(optimizer: Optimizers) -> Recipe {
     }
 }
 
-fn optimizers() -> [Optimizers; 2] {
-    [Sgd { rate: 0.05, momentum: 0.9, ..Sgd::default() }.into(), Adam { clip: Some(1.0), ..Adam::default() }.into()]
+fn optimizers() -> [Optimizers; 4] {
+    let average = Some(Averaging::Exponential { decay: 0.5 });
+    [
+        Sgd { rate: 0.05, momentum: 0.9, ..Sgd::default() }.into(),
+        Adam { clip: Some(1.0), ..Adam::default() }.into(),
+        Muon { average, ..Muon::default() }.into(),
+        ScheduleFreeAdamw::default().into(),
+    ]
 }
 
 fn prepared(optimizer: Optimizers) -> Prepared<f32> {

@@ -169,9 +169,7 @@ unsafe fn column<V: Vector>(p: &Part<V::Item>) {
     /// since the processor does not look beyond a page by itself.
     const FAR: usize = 8 << 20;
     // SAFETY: the caller's promise.
-    unsafe {
-        if p.m * p.k * size_of::<V::Item>() > FAR { groups::<V, 1, true>(p) } else { groups::<V, 8, false>(p) }
-    }
+    unsafe { if p.m * p.k * size_of::<V::Item>() > FAR { groups::<V, 1, true>(p) } else { groups::<V, 8, false>(p) } }
 }
 
 /// So many columns of A are read side by side, so that a register of C is written once for all of them.

@@ -1,8 +1,8 @@
-//! A symmetric matrix that is known by its products with vectors.
+//! What is asked of a curvature matrix that is known by its products with vectors.
 
 use std::fmt;
 
-use layerwise_core::Real;
+use layerwise_core::{Curvature, Real};
 use layerwise_stats::Estimate;
 use layerwise_tensor::Buf;
 
@@ -11,22 +11,17 @@ use crate::exact::Exact;
 use crate::lanczos::{Lanczos, Spectrum};
 use crate::trace::Trace;
 
-/// A curvature matrix by its products. Its methods are the shortest way to the estimators, which take any product.
-pub trait Curvature<T: Real> {
+/// A curvature matrix whose spectrum can be looked at. The methods are the shortest way to the estimators, which take any product.
+pub trait Spectral<T: Real>: Curvature<T> {
     /// 1 at the coordinates that the matrix acts on, 0 at padding.
     fn space(&self) -> Buf<T>;
-
-    /// out ← A v.
-    ///
-    /// Panics: if the lengths differ.
-    fn multiply(&mut self, v: &[T], out: &mut [T]);
 
     /// Extreme eigenvalues with their eigenvectors, whose padding is 0.
     ///
     /// Errors: a setting that makes no sense.
     fn spectrum(&mut self, request: &Lanczos) -> Result<Spectrum<T>, CurvatureError> {
         let space = self.space();
-        request.run(&space, |v, out| self.multiply(v, out))
+        request.run(&space, |v, out| self.product(v, out))
     }
 
     /// The sum of the eigenvalues, estimated.
@@ -34,7 +29,7 @@ pub trait Curvature<T: Real> {
     /// Errors: a setting that makes no sense.
     fn trace(&mut self, request: &Trace) -> Result<Estimate, CurvatureError> {
         let space = self.space();
-        request.run(&space, |v, out| self.multiply(v, out))
+        request.run(&space, |v, out| self.product(v, out))
     }
 
     /// How the eigenvalues are spread, estimated.
@@ -42,7 +37,7 @@ pub trait Curvature<T: Real> {
     /// Errors: a setting that makes no sense; a product that is not finite.
     fn density(&mut self, request: &Density) -> Result<SpectralDensity, CurvatureError> {
         let space = self.space();
-        request.run(&space, |v, out| self.multiply(v, out))
+        request.run(&space, |v, out| self.product(v, out))
     }
 
     /// The whole matrix, for at most [`Exact::MOST`] parameters.
@@ -50,7 +45,7 @@ pub trait Curvature<T: Real> {
     /// Errors: there are more; a product that is not finite.
     fn exact(&mut self) -> Result<Exact, CurvatureError> {
         let space = self.space();
-        Exact::of(&space, |v, out| self.multiply(v, out))
+        Exact::of(&space, |v, out| self.product(v, out))
     }
 }
 
