@@ -172,6 +172,37 @@ fn conforms(schema: &Value, value: &Value, place: &str) {
 }
 
 #[test]
+fn curvature_is_measured_where_a_training_starts_and_ends() {
+    let folder = Folder::new("curvature");
+    folder.write("rows.csv", flowers(','));
+    folder.write("quick.toml", QUICK);
+    let command = "curvature --data rows.csv --config quick.toml --products 30 --seed 3";
+    let text = folder.good(&format!("{command} --out here"));
+    assert!(text.starts_with("At the start: ") && text.lines().count() == 2, "{text}");
+    let report: Value = serde_json::from_str(&folder.read("here/curvature.json")).unwrap();
+    let moments = report["moments"].as_array().unwrap();
+    assert_eq!((moments[0]["epoch"].as_u64(), moments[0]["kind"].as_str()), (Some(0), Some("not critical")));
+    for moment in moments {
+        // 4 inputs, 8 units, 2 classes: all eigenvalues, within the intervals of the few products.
+        let values: Vec<f64> = moment["eigenvalues"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+        assert_eq!(values.len(), 4 * 8 + 8 + 8 * 2 + 2);
+        let inside = |name: &str, value: f64| {
+            let ends: Vec<f64> = moment[name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+            assert!(ends[0] <= value && value <= ends[1], "{name}: {ends:?} {value}");
+        };
+        inside("smallest", values[0]);
+        inside("largest", values[values.len() - 1]);
+        assert_eq!(moment["index"].as_u64().unwrap() as usize, values.iter().filter(|v| **v < -1e-12).count());
+    }
+    assert!(folder.read("here/report.html").contains("Eigenvalues of the Hessian at the end"));
+    let same = folder.good(&format!("{command} --out there --threads 1 --json -"));
+    assert_eq!(serde_json::from_str::<Value>(&same).unwrap()["moments"], report["moments"]);
+    folder.bad("curvature --data rows.csv --rows 0", 2, &["--rows", "at least 1", "got 0"]);
+    folder.bad("curvature --data rows.csv --products 5", 2, &["--products", "from 12", "got 5"]);
+    folder.bad("curvature --data none.csv", 2, &["none.csv"]);
+}
+
+#[test]
 fn wrong_tables_are_one_line_and_status_2() {
     let folder = Folder::new("tables");
     let table = |text: &str, parts: &[&str]| {
