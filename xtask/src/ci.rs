@@ -9,7 +9,7 @@ const HELP: &str = "\
 Runs, one after the other, and stops at the first that fails:
 
   cargo fmt --all --check
-  cargo clippy --workspace --all-targets -- -D warnings
+  cargo clippy --workspace --all-targets --all-features -- -D warnings
   cargo xtask tidy
   cargo xtask gradcheck
   cargo xtask docs
@@ -24,7 +24,18 @@ type Step = (&'static str, fn() -> Result<(), Trouble>);
 
 const STEPS: [Step; 7] = [
     ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
-    ("lints", || run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
+    ("lints", || {
+        run(cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    }),
     ("tidy", || tidy::main(&[])),
     ("gradcheck", || gradcheck::main(&[])),
     ("docs", || site::main(&[])),

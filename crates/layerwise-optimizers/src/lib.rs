@@ -78,10 +78,14 @@
 //! # Ok::<(), layerwise_core::SolverError>(())
 //! ```
 //!
+//! With the feature `argmin`, `argmin::Problem` hands any objective to the solvers of that crate.
+//!
 //! Deliberately absent: L2 penalties inside an optimizer (a regularizer adds them to the gradient) and per-group rates.
 #![forbid(unsafe_code)]
 
 mod add_momentum;
+#[cfg(feature = "argmin")]
+pub mod argmin;
 mod average_parameters;
 mod blend_momentum;
 mod clip_by_global_norm;
