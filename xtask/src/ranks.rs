@@ -14,6 +14,7 @@ pub const RANKS: &[(&str, u8)] = &[
     ("layerwise-data", 2),
     ("layerwise-network", 3),
     ("layerwise-train", 4),
+    ("layerwise-pretrain", 5),
     ("layerwise-diagnosis", 5),
     ("layerwise-report", 6),
     ("layerwise", 7),
