@@ -3,6 +3,7 @@
 mod components;
 mod implementors;
 mod networks;
+mod pretraining;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

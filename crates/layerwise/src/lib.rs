@@ -17,7 +17,8 @@
 //! ```
 //!
 //! The examples are the tutorial: `csv` (a table to predictions), `digits` (train, stop early, look at the curve),
-//! `own_activation` (write one, check its derivatives, train with it), `diagnose` (why is this training hard?).
+//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `diagnose` (why is
+//! this training hard?).
 #![forbid(unsafe_code)]
 
 pub use layerwise_activations as activations;
@@ -29,6 +30,7 @@ pub use layerwise_layers as layers;
 pub use layerwise_losses as losses;
 pub use layerwise_network as network;
 pub use layerwise_optimizers as optimizers;
+pub use layerwise_pretrain as pretrain;
 pub use layerwise_regularizers as regularizers;
 pub use layerwise_report as report;
 pub use layerwise_stats as stats;
@@ -54,6 +56,7 @@ pub use layerwise_optimizers::{
     Adagrad, Adam, Adamax, Adamw, Amsgrad, Averaging, Lion, Muon, Nadam, Optimizer, Optimizers, Radam, Rmsprop,
     ScheduleFreeAdamw, ScheduleFreeSgd, Schedules, Sgd,
 };
+pub use layerwise_pretrain::Pretraining;
 pub use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
 pub use layerwise_tensor::Scalar;
 pub use layerwise_train::{

@@ -19,7 +19,7 @@ use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularize
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::networks;
+use super::{networks, pretraining};
 
 /// A component and how to check it.
 pub struct Item {
@@ -152,6 +152,7 @@ pub fn all() -> Vec<Item> {
     ));
     items.extend(links());
     items.extend(networks::all());
+    items.extend(pretraining::all());
     items
 }
 
