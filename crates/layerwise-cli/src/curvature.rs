@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Ok(CurvatureReport { moments, parameters, rows, confidence: CONFIDENCE })
     })?;
-    let text: String = report.moments.iter().map(|moment| format!("{}.\n", sentence(moment))).collect();
+    let text: String = report.moments.iter().map(|moment| format!("{}.\n", in_words(moment))).collect();
     let json = format!("{:#}\n", json(&report, recipe.seed));
     if to_stdout {
         eprint!("{text}");
@@ -100,13 +100,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     eprintln!("report: {}", folder.join("report.html").display());
     Ok(())
-}
-
-/// A sentence begins with a capital letter.
-fn sentence(moment: &Moment) -> String {
-    let words = in_words(moment);
-    let mut letters = words.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 /// The curvature at one θ.

@@ -46,7 +46,9 @@ fn between(interval: Interval) -> String {
 /// What a moment is, in one sentence.
 pub fn in_words(moment: &Moment) -> String {
     let CriticalPoint { kind, gradient, noise, smallest, .. } = &moment.point;
-    let when = &moment.when;
+    let mut letters = moment.when.chars();
+    let when =
+        letters.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + letters.as_str());
     let size = format!("the gradient, {}, is", number(*gradient));
     let small = format!("{size} within its noise of {}", number(*noise));
     let way = moment.point.escape.as_ref().filter(|escape| escape.step != 0.0).map(|escape| {
