@@ -34,7 +34,7 @@ Usage: cargo xtask bench --growth [--only WORD[,WORD…]] [--rounds N] [--second
        cargo xtask bench --growth --page
 
   --only WORDS   Only these sweeps (width, depth, batch, parameters); own: nobody else
-  --rounds N     Rounds (5; 3 at most for large nets)
+  --rounds N     Rounds, 2 at least: their spread is the noise (5; 3 at most for large nets)
   --seconds S    How long one works in a round (0.1)
   --threads N    Numbers of threads (all cores)
   --page         Measure nothing: the page, the plots and the kinks of the numbers that are there";
@@ -97,7 +97,7 @@ fn wish(words: &[String]) -> Result<Wish, Trouble> {
     Ok(Wish::Measure(Options {
         sweeps,
         peers,
-        rounds: args::number(&values, "--rounds", 5, 1)?,
+        rounds: args::number(&values, "--rounds", 5, 2)?,
         seconds: super::seconds(&values, "0.1")?,
         threads: super::threads(values.get("--threads").copied().unwrap_or(&cores))?,
     }))
@@ -263,11 +263,11 @@ mod tests {
         let all = Options { sweeps: Sweep::ALL.to_vec(), peers: true, rounds: 5, seconds: 0.1, threads: vec![cores] };
         assert_eq!(measured(""), all);
         assert_eq!(measured("--only own"), Options { peers: false, ..all });
-        let some = measured("--only batch,own,width --rounds 1 --seconds 0.5 --threads 1");
+        let some = measured("--only batch,own,width --rounds 2 --seconds 0.5 --threads 1");
         let expected = Options {
             sweeps: vec![Sweep::Batch, Sweep::Width],
             peers: false,
-            rounds: 1,
+            rounds: 2,
             seconds: 0.5,
             threads: vec![1],
         };
@@ -275,7 +275,7 @@ mod tests {
         assert!(measured("--only depth").peers);
         assert_eq!((wish_of("--page").ok(), wish_of("--help").ok()), (Some(Wish::Page), Some(Wish::Help)));
         for wrong in
-            ["--only length", "--only own,", "--page --only own", "--rounds 0", "--threads 0", "--peers", "own"]
+            ["--only length", "--only own,", "--page --only own", "--rounds 1", "--threads 0", "--peers", "own"]
         {
             assert!(matches!(wish_of(wrong), Err(Trouble::Usage(_))), "{wrong}");
         }
