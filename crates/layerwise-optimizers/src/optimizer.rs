@@ -146,7 +146,7 @@ impl Optimizer {
         rate_factor: f64,
         state: &mut State<S>,
     ) {
-        let (n, n_planes, n_scratch) = (theta.len(), self.planes(), self.scratch());
+        let (n, n_planes) = (theta.len(), self.planes());
         assert!(
             grad.len() == n && weights.len() == n,
             "optimizer: gradient and weight mask should have {n} numbers, got {} and {}",
@@ -154,9 +154,6 @@ impl Optimizer {
             weights.len()
         );
         self.fits(n, state);
-        if state.scratch.len() < n_scratch {
-            state.scratch = Buf::zeros(n_scratch);
-        }
         state.numbers.resize(self.links.len(), [0.0; 4]);
         state.count += 1;
         if n == 0 {
@@ -181,6 +178,11 @@ impl Optimizer {
                 *numbers = S::link(&**link).prepare(&at, whole.then_some(&*views[1]));
             }
             if let Some(link) = now.first().filter(|link| link.reach() == Reach::Matrices) {
+                // The state may come from a chain that needs less.
+                let n_scratch = self.scratch();
+                if state.scratch.len() < n_scratch {
+                    state.scratch = Buf::zeros(n_scratch);
+                }
                 self.each_matrix(&**link, views[1], &mut state.scratch);
             }
             let last = later.is_empty();

@@ -67,7 +67,7 @@ pub use layer_dots::{Dots, LayerDots};
 pub use line_chart::{LineChart, Mark, Series};
 pub use markup::escape;
 pub use page::{Page, Tone};
-pub use statistics::{MeanInterval, student_t_quantile};
+pub use statistics::MeanInterval;
 pub use training_page::{Training, training_page};
 
 #[cfg(test)]
