@@ -25,11 +25,12 @@ Usage: cargo xtask mutants [--only PACKAGE] [--shard K/N] [--jobs N]
   --shard K/N     Only part K of N (1/4 to 4/4)
   --jobs N        So many copies of the workspace at work at once (1)
 
-A few dozen mutants are a shard. Finished shards are kept in target/mutants/results, until the code of the package changes:
-a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie there. When all
-shards of a package are there, survivors without a reason in docs/results/mutants-equivalent.toml are judged once more, by
+At most a few dozen mutants of one file are a shard. Finished shards are kept in target/mutants/results, until that file
+changes: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie there. When
+all shards of a package are there, survivors without a reason in docs/results/mutants-equivalent.toml are judged once more, by
 the tests as they are now, and the row of the package in docs/results/mutants.md is written. It fails if a mutant survives
-without a reason, or a reason stands there without its survivor. When tests were taken away, delete the kept shards.";
+without a reason, or a reason stands there without its survivor. When tests were taken away, or other code changed so that
+they might notice less, delete the kept shards.";
 
 /// The packages whose code is changed. The judges are a package's own tests, where the gradient check is too: the tests of
 /// the packages above would catch little more, at several times the cost.
@@ -49,9 +50,10 @@ const SHARD: usize = 40;
 /// The least time that tests get; a mutant that never ends is stopped after this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A part of the mutants of a package.
+/// A part of the mutants of a file.
 struct Shard {
     package: &'static str,
+    file: String,
     /// From 0.
     number: usize,
     of: usize,
@@ -81,10 +83,17 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     for &package in &packages {
         let text = output(shell::program(&tool).args(["mutants", "--list", "--json", "--package", package]))?;
         let list = results::list(&text, package)?;
-        let place = folder.join("results").join(format!("{package}-{}", tree::fingerprint(package)?));
-        let of = list.len().div_ceil(SHARD);
-        let result = |number: usize| place.join(format!("{}-of-{of}.json", number + 1));
-        shards.extend((0..of).map(|number| Shard { package, number, of, result: result(number) }));
+        let mut files = BTreeMap::new();
+        for mutant in &list {
+            *files.entry(mutant.file.clone()).or_insert(0_usize) += 1;
+        }
+        for (file, mutants) in files {
+            let place = folder.join("results").join(package).join(tree::fingerprint(&file)?);
+            let of = mutants.div_ceil(SHARD);
+            let result = |number: usize| place.join(format!("{}-of-{of}.json", number + 1));
+            let shard = |number| Shard { package, file: file.clone(), number, of, result: result(number) };
+            shards.extend((0..of).map(shard));
+        }
         lists.insert(package, list);
     }
     let mine = shards.iter().enumerate().filter(|(i, _)| i % parts == part - 1).map(|(_, shard)| shard);
@@ -133,7 +142,7 @@ fn work(tool: &str, folder: &Path, shards: Vec<&Shard>, jobs: usize) -> Result<(
     let worker = |id: usize| -> Result<(), Trouble> {
         let mut place = None;
         while let Some((i, shard)) = next() {
-            println!("{} {}/{} ({} of {total} to do)", shard.package, shard.number + 1, shard.of, i + 1);
+            println!("{} {}/{} ({} of {total} to do)", shard.file, shard.number + 1, shard.of, i + 1);
             let place = match &mut place {
                 Some(place) => place,
                 none => none.insert(Place::new(&folder.join(format!("worker-{id}")), cores().div_ceil(jobs))?),
@@ -178,7 +187,7 @@ impl Place {
         }
         let mut test = cargo();
         test.current_dir(self.folder.join("tree")).env("CARGO_TARGET_DIR", self.folder.join("build"));
-        test.args(["test", "--profile", "mutants", "--tests", "--quiet", "--package", package]);
+        test.args(["test", "--profile", "mutants", "--tests", "--all-features", "--quiet", "--package", package]);
         // The first time builds.
         output(&mut test)?;
         let start = Instant::now();
@@ -190,7 +199,8 @@ impl Place {
     /// Tests the mutants of a shard and keeps their fates.
     fn run(&mut self, tool: &str, shard: &Shard) -> Result<(), Trouble> {
         let part = format!("{}/{}", shard.number, shard.of);
-        let fates = self.judge(tool, shard.package, &["--shard".to_owned(), part])?;
+        let chosen = ["--file".to_owned(), shard.file.clone(), "--shard".to_owned(), part];
+        let fates = self.judge(tool, shard.package, &chosen)?;
         let draft = shard.result.with_extension("draft");
         fs::create_dir_all(draft.parent().unwrap_or(&draft))?;
         fs::write(&draft, fates)?;
@@ -208,7 +218,7 @@ impl Place {
             .current_dir(self.folder.join("tree"))
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
             .args(["mutants", "--in-place", "--no-config", "--colors", "never"])
-            .args(["--profile", "mutants", "--baseline", "skip"])
+            .args(["--profile", "mutants", "--baseline", "skip", "--all-features"])
             .args(["--package", package, "--timeout", &timeout.to_string()])
             .args(chosen)
             .args(["--jobserver-tasks", &self.threads.to_string()])

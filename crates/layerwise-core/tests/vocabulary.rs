@@ -82,7 +82,7 @@ fn what_a_component_does_not_say_is_nothing() {
     assert_eq!((Layer::range(&Plain), Layer::init(&Plain)), (None, None));
     assert_eq!(Layer::kinks(&Plain), [0.0; 0]);
     assert!(!Loss::has_kinks(&Plain) && Loss::convex(&Plain) && !Regularizer::has_kinks(&Plain));
-    assert_eq!((Plain.planes(), Plain.reach()), (0, Reach::Element));
+    assert_eq!((Plain.planes(), Plain.reach(), Plain.scratch(3, 4), Plain.averages()), (0, Reach::Element, 0, false));
     assert_eq!(Plain.rate(&Step { count: 3, rate_factor: 0.5 }), None);
     assert_eq!(Schedule::at(&0.25, 7), 0.25);
 }
@@ -186,6 +186,9 @@ fn an_error_names_its_place() {
     assert_eq!(error.to_string(), "w: columns should be 5, got 6");
     assert_eq!(error.within("hidden2").to_string(), "hidden2/w: columns should be 5, got 6");
     assert_eq!(ShapeError::new("", "problem").within("hidden2").to_string(), "hidden2: problem");
+    let expected = "solver: value and gradient should be the same in two calls with one theta, got the values 1.5 and 2: for \
+                    batches and noise take a chain of links";
+    assert_eq!(SolverError::Stochastic { first: 1.5, second: 2.0 }.to_string(), expected);
 }
 
 /// f(θ) = a³ b + b² + a c.

@@ -5,7 +5,10 @@
 //! data lie in [0, 1]. A feature that is constant (whose scale comes out as 0) gets scale 1, so that it becomes 0 and
 //! not NaN.
 
-use layerwise_tensor::Scalar;
+use std::sync::{Mutex, PoisonError};
+
+use layerwise_tensor::simd::{self, Kernel};
+use layerwise_tensor::{Scalar, team};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -39,14 +42,11 @@ impl Standardizer {
     /// Shapes: `x` is features × samples. Errors: a feature whose deviations are too large to be squared, or not
     /// finite.
     pub fn fit(x: &DMatrix<f64>) -> Result<Standardizer, DataError> {
-        let (mut mean, mut squares) = (vec![0.0; x.nrows()], vec![0.0; x.nrows()]);
-        for (i, sample) in x.column_iter().enumerate() {
-            for ((&value, mean), squares) in sample.iter().zip(&mut mean).zip(&mut squares) {
-                let before = value - *mean;
-                *mean += before / (i + 1) as f64;
-                *squares += before * (value - *mean);
-            }
-        }
+        let (mean, squares) = over_samples(x, [0.0; 2], |i, value, mean, squares| {
+            let before = value - *mean;
+            *mean += before / (i + 1) as f64;
+            *squares += before * (value - *mean);
+        });
         let n = x.ncols().max(1) as f64;
         let scale = usable(squares.into_iter().map(|squares: f64| (squares / n).sqrt()))?;
         Ok(Standardizer { mean, scale })
@@ -93,11 +93,11 @@ impl Scaler {
             Scaling::None => Scaler::None,
             Scaling::Standardize => Scaler::Standardize(Standardizer::fit(x)?),
             Scaling::MinMax => {
-                let limits =
-                    |row: usize| x.row(row).iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (v.min(l), v.max(h)));
-                let limits: Vec<(f64, f64)> = (0..if x.is_empty() { 0 } else { x.nrows() }).map(limits).collect();
-                let range = usable(limits.iter().map(|(low, high)| high - low))?;
-                Scaler::MinMax { minimum: limits.into_iter().map(|(low, _)| low).collect(), range }
+                let (minimum, maximum) = over_samples(x, [f64::MAX, f64::MIN], |_, value, low, high| {
+                    (*low, *high) = (value.min(*low), value.max(*high));
+                });
+                let range = usable(minimum.iter().zip(&maximum).map(|(low, high)| high - low))?;
+                Scaler::MinMax { minimum, range }
             }
         })
     }
@@ -133,6 +133,22 @@ impl Scaler {
         z: &mut [B],
     ) -> Result<(), DataError> {
         apply_into(n_features, x, z, self.shift_and_scale(), scaled)
+    }
+
+    /// [`Scaler::transform_into`] for a whole matrix, shared out among the threads.
+    ///
+    /// Shapes, panics, errors: as for [`Scaler::transform_into`].
+    pub fn transform_all<B: Scalar>(&self, x: &DMatrix<f64>, z: &mut [B]) -> Result<(), DataError> {
+        assert!(x.len() == z.len(), "scaling: {} numbers into {}", x.len(), z.len());
+        let d = x.nrows();
+        let most = x.ncols().div_ceil(4 * team::width()).max(1) * d.max(1);
+        let all = Mutex::new(Ok(()));
+        in_parts(x.as_slice().chunks(most).zip(z.chunks_mut(most)), |_, (x, z)| {
+            if let Err(error) = self.transform_into(d, x, z) {
+                *all.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+            }
+        });
+        all.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// [`Scaler::inverse`] from one number type into another, computed in `f64`, without allocating.
@@ -189,6 +205,36 @@ fn apply(
     checked(finite)
 }
 
+/// Two numbers for each feature, from `start`, to which `f(i, value, a, b)` is done for sample after sample i.
+///
+/// Features are independent of each other: vectors of them at once, shared out among the threads.
+fn over_samples(
+    x: &DMatrix<f64>,
+    start: [f64; 2],
+    f: impl Fn(usize, f64, &mut f64, &mut f64) + Copy + Sync,
+) -> (Vec<f64>, Vec<f64>) {
+    struct OverSamples<'a, F>(&'a DMatrix<f64>, usize, &'a mut [f64], &'a mut [f64], F);
+    impl<F: Fn(usize, f64, &mut f64, &mut f64)> Kernel for OverSamples<'_, F> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            let OverSamples(x, first, a, b, f) = self;
+            for (i, sample) in x.as_slice().chunks_exact(x.nrows()).enumerate() {
+                for ((&value, a), b) in sample[first..].iter().zip(&mut *a).zip(&mut *b) {
+                    f(i, value, a, b);
+                }
+            }
+        }
+    }
+    let d = if x.is_empty() { 0 } else { x.nrows() };
+    let (mut a, mut b) = (vec![start[0]; d], vec![start[1]; d]);
+    let most = d.div_ceil(team::width()).max(1);
+    in_parts(a.chunks_mut(most).zip(b.chunks_mut(most)), |part, (a, b)| {
+        simd::run(OverSamples(x, part * most, a, b, f));
+    });
+    (a, b)
+}
+
 /// `to` ← f(`from`, shift, scale) for the features of sample after sample; only converted without shift and scale.
 fn apply_into<A: Scalar, B: Scalar>(
     n_features: usize,
@@ -197,21 +243,42 @@ fn apply_into<A: Scalar, B: Scalar>(
     scaling: Option<(&[f64], &[f64])>,
     f: impl Fn(f64, f64, f64) -> f64,
 ) -> Result<(), DataError> {
+    struct Apply<'a, A, B, F>(&'a [A], &'a mut [B], (&'a [f64], &'a [f64]), F);
+    impl<A: Scalar, B: Scalar, F: Fn(f64, f64, f64) -> f64> Kernel for Apply<'_, A, B, F> {
+        type Out = bool;
+        #[inline(always)]
+        fn run(self) -> bool {
+            let Apply(from, to, (shift, scale), f) = self;
+            let mut finite = true;
+            for (from, to) in from.chunks(shift.len()).zip(to.chunks_mut(shift.len())) {
+                for (((from, to), &shift), &scale) in from.iter().zip(to).zip(shift).zip(scale) {
+                    let value = f(from.value(), shift, scale);
+                    finite &= value.is_finite();
+                    *to = B::of(value);
+                }
+            }
+            finite
+        }
+    }
     assert!(from.len() == to.len(), "scaling: {} numbers into {}", from.len(), to.len());
     let Some((shift, scale)) = scaling else {
         to.iter_mut().zip(from).for_each(|(to, from)| *to = B::of(from.value()));
         return Ok(());
     };
     fits(n_features, shift, scale)?;
-    let mut finite = true;
-    for (from, to) in from.chunks(n_features.max(1)).zip(to.chunks_mut(n_features.max(1))) {
-        for (((from, to), &shift), &scale) in from.iter().zip(to).zip(shift).zip(scale) {
-            let value = f(from.value(), shift, scale);
-            finite &= value.is_finite();
-            *to = B::of(value);
+    checked(from.is_empty() || simd::run(Apply(from, to, (shift, scale), f)))
+}
+
+/// Calls `f` with the number of each part and the part, over the current team.
+fn in_parts<T: Send>(parts: impl Iterator<Item = T>, f: impl Fn(usize, T) + Sync) {
+    let parts: Vec<Mutex<Option<T>>> = parts.map(|part| Mutex::new(Some(part))).collect();
+    team::split(parts.len(), 1, parts.len(), &|range| {
+        for i in range {
+            if let Some(part) = parts[i].lock().unwrap_or_else(PoisonError::into_inner).take() {
+                f(i, part);
+            }
         }
-    }
-    checked(finite)
+    });
 }
 
 /// Refuses another number of features than that of the fit.
@@ -246,7 +313,19 @@ mod tests {
             scaler.inverse_into(3, &to, &mut back).unwrap();
             assert!(back.iter().zip(&from).all(|(a, b)| (a - b).abs() <= 1e-6));
             scaler.transform_into::<f32, f32>(3, &[], &mut []).unwrap();
+            team::Team::new(3).unwrap().install(|| {
+                let mut all = vec![f32::NAN; 60];
+                scaler.transform_all(&x, &mut all).unwrap();
+                assert_eq!(all, to);
+                assert_eq!(Scaler::fit(scaling, &x).unwrap(), scaler);
+            });
         }
+        team::Team::new(2).unwrap().install(|| {
+            let mut far = DMatrix::from_element(3, 20, 0.5);
+            far[(1, 19)] = f64::NAN;
+            let message = Scaler::fit(Scaling::Standardize, &x).unwrap().transform_all(&far, &mut [0.0f32; 60]);
+            assert!(message.unwrap_err().to_string().contains("result should be finite"));
+        });
         let scaler = Scaler::fit(Scaling::MinMax, &x).unwrap();
         let message = scaler.transform_into(6, &from, &mut [0.0f32; 60]).unwrap_err().to_string();
         assert_eq!(message, "scaling: number of features should be 3, as in the training data, got 6");

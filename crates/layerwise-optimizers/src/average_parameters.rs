@@ -128,6 +128,8 @@ mod tests {
         assert_eq!(path[0], [1.0, 1.0]);
         let link = AverageParameters { averaging: Averaging::Exponential { decay: 1.0 } };
         assert_eq!(link.check(), Err("average: decay should be in [0, 1), got 1".into()));
+        let read: Result<Averaging, _> = serde_json::from_str(r#"{"kind": "exponential"}"#);
+        assert_eq!(read.ok(), Some(Averaging::Exponential { decay: 0.999 }));
     }
 
     #[test]

@@ -105,7 +105,9 @@ mod tests {
                 assert!((state.planes()[0] - (z - y)).abs() < 1e-14);
             }
         }
-        let link = FreeFromSchedule { beta: 0.0, warm_up: 0 };
-        assert_eq!(link.check(), Err("beta should be in (0, 1), got 0".into()));
+        for beta in [0.0, 1.0] {
+            let link = FreeFromSchedule { beta, warm_up: 0 };
+            assert_eq!(link.check(), Err(format!("beta should be in (0, 1), got {beta}")));
+        }
     }
 }

@@ -88,7 +88,7 @@ impl<S: Scalar> Line<'_, S> {
                 None => beyond(before, low),
             };
         }
-        if low.step > 0.0 && low.value <= start.value { self.at(low.step) } else { None }
+        if low.value < start.value { self.at(low.step) } else { None }
     }
 }
 
@@ -137,25 +137,29 @@ mod tests {
     /// Any function of one number with its slope.
     struct Curve<F>(F);
 
-    impl<F: Fn(f64) -> [f64; 2]> Objective<f64> for Curve<F> {
+    impl<S: Scalar, F: Fn(f64) -> [f64; 2]> Objective<S> for Curve<F> {
         fn len(&self) -> usize {
             1
         }
-        fn eval(&mut self, theta: &[f64], grad: &mut [f64]) -> f64 {
-            let [value, slope] = (self.0)(theta[0]);
-            grad[0] = slope;
-            value
+        fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S {
+            let [value, slope] = (self.0)(theta[0].value());
+            grad[0] = S::of(slope);
+            S::of(value)
         }
     }
 
-    fn search(curve: impl Fn(f64) -> [f64; 2], guess: f64, wolfe: Wolfe) -> (Option<Trial>, usize, f64) {
+    fn search_in<S: Scalar>(curve: impl Fn(f64) -> [f64; 2], guess: f64, wolfe: Wolfe) -> (Option<Trial>, usize, f64) {
         let [value, slope] = curve(0.0);
-        let (mut theta, mut grad, mut f) = ([0.0], [0.0], Curve(curve));
-        let mut line =
-            Line { f: &mut f, start: &[0.0], direction: &[1.0], theta: &mut theta, grad: &mut grad, left: 100 };
+        let (mut theta, mut grad, mut f) = ([S::ZERO], [S::ZERO], Curve(curve));
+        let (start, direction) = (&[S::ZERO], &[S::ONE]);
+        let mut line = Line { f: &mut f, start, direction, theta: &mut theta, grad: &mut grad, left: 100 };
         let found = line.search(Trial { step: 0.0, value, slope }, guess, wolfe);
         let left = line.left;
-        (found, 100 - left, theta[0])
+        (found, 100 - left, theta[0].value())
+    }
+
+    fn search(curve: impl Fn(f64) -> [f64; 2], guess: f64, wolfe: Wolfe) -> (Option<Trial>, usize, f64) {
+        search_in::<f64>(curve, guess, wolfe)
     }
 
     /// The functions of Moré & Thuente (1994), section 5, from their four guesses: the conditions hold.
@@ -211,6 +215,28 @@ mod tests {
         // The slope claims a descent that is not there.
         assert!(search(|a| [a, -1.0], 1.0, USUAL).0.is_none());
         assert!(search(|a| if a == 0.0 { [0.0, -1.0] } else { [f64::NAN; 2] }, 1.0, USUAL).0.is_none());
+    }
+
+    /// Down to −10 at 1, steeply, and from 1.2 on flat at `rest`.
+    fn ledge(rest: f64) -> impl Fn(f64) -> [f64; 2] {
+        move |a| if a <= 1.2 { [-a - 9.0 * a * a, -1.0 - 18.0 * a] } else { [rest, 0.0] }
+    }
+
+    #[test]
+    fn what_is_higher_than_the_best_so_far_is_no_end() {
+        let wolfe = Wolfe { decrease: 1e-4, slope: 0.1 };
+        let (found, _, _) = search(ledge(-2.0), 1.0, wolfe);
+        assert!(found.is_some_and(|found| found.value < -10.0), "{found:?}");
+        // What is as high may be.
+        let (found, trials, theta) = search(ledge(-10.0), 1.0, wolfe);
+        assert!(found.is_some_and(|found| found.value == -10.0 && theta > 1.2) && trials == 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_search_ends_where_steps_differ_by_rounding_alone() {
+        let kink = |a: f64| [(a - 0.3).abs(), if a < 0.3 { -1.0 } else { 1.0 }];
+        let (found, trials, theta) = search_in::<f32>(kink, 1.0, USUAL);
+        assert!(found.is_some() && (theta - 0.3).abs() < 1e-6 && trials < MOST_TRIALS, "{found:?} in {trials}");
     }
 
     #[test]

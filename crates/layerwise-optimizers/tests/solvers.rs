@@ -252,10 +252,11 @@ fn the_budget_is_kept_and_what_was_found_is_kept_too() {
 fn at_a_kink_and_among_rounding_errors_the_best_is_kept() {
     for solver in solvers::<f64>() {
         let mut theta = vec![0.3];
-        let kink = counted(|x| (x[0].abs(), vec![x[0].signum()]), 1);
-        let done = solver.minimize(&mut { kink }, &mut theta, &Stop::default()).expect("deterministic");
+        let kink = counted(|x| ((x[0] - 1.0).abs(), vec![(x[0] - 1.0).signum()]), 1);
+        let stop = Stop { evaluations: 100_000, ..Stop::default() };
+        let done = solver.minimize(&mut { kink }, &mut theta, &stop).expect("deterministic");
         assert!(
-            done.end != End::Gradient && theta[0].abs() < 1e-9 && done.value == theta[0].abs(),
+            done.end == End::NoProgress && (theta[0] - 1.0).abs() < 1e-9 && done.value == (theta[0] - 1.0).abs(),
             "{done:?} at {theta:?}"
         );
         // An optimum in the hundreds, whose last digits are all that is left of the gradient.
@@ -271,8 +272,11 @@ fn at_a_kink_and_among_rounding_errors_the_best_is_kept() {
 fn trouble_is_data() {
     for solver in solvers::<f64>() {
         let mut theta = vec![1.0];
-        let nan = solver.minimize(&mut counted(|_| (f64::NAN, vec![1.0]), 1), &mut theta, &Stop::default());
-        assert_eq!((nan.map(|done| done.end), &theta[..]), (Ok(End::NotFinite), &[1.0][..]));
+        let functions: [Function; 2] = [|_| (f64::NAN, vec![1.0]), |_| (1.0, vec![f64::INFINITY])];
+        for bad in functions {
+            let nan = solver.minimize(&mut counted(bad, 1), &mut theta, &Stop::default());
+            assert_eq!((nan.map(|done| done.end), &theta[..]), (Ok(End::NotFinite), &[1.0][..]));
+        }
         // Below 0 there is nothing; the first step would lead there.
         let mut theta = vec![0.1];
         let barrier: Function = |x| (x[0] - 0.01 * x[0].ln(), vec![1.0 - 0.01 / x[0]]);
@@ -281,6 +285,44 @@ fn trouble_is_data() {
         let done = solver.minimize(&mut counted(|_| (3.0, Vec::new()), 0), &mut [], &Stop::default());
         assert_eq!(done.map(|done| (done.value, done.end)), Ok((3.0, End::Gradient)));
     }
+}
+
+/// |x − 1|, and where it was asked for.
+struct Kink(Vec<f64>);
+
+impl Objective<f64> for Kink {
+    fn len(&self) -> usize {
+        1
+    }
+    fn eval(&mut self, theta: &[f64], grad: &mut [f64]) -> f64 {
+        self.0.push(theta[0]);
+        grad[0] = (theta[0] - 1.0).signum();
+        (theta[0] - 1.0).abs()
+    }
+}
+
+#[test]
+fn before_a_method_gives_up_it_forgets() {
+    let (mut kink, mut theta, stop) = (Kink(Vec::new()), [0.3], Stop { gradient: 1e-6, evaluations: 100_000 });
+    let done = Lbfgs::default().minimize(&mut kink, &mut theta, &stop).expect("deterministic");
+    assert!(done.end == End::NoProgress && (theta[0] - 1.0).abs() < 1e-9, "{done:?} at {theta:?}");
+    // The last search is along the gradient, with a first guess of 1: what was learned would lead nowhere far.
+    assert!(kink.0.iter().rev().take(40).any(|x| (x - theta[0]).abs() >= 0.5), "{:?}", &kink.0[kink.0.len() - 90..]);
+}
+
+#[test]
+fn a_direction_upward_is_not_taken() {
+    // No slope that a search would end at, and a direction of conjugate gradients that would lead upward: down the gradient
+    // instead, 0.01 far, for the same fall to first order as in the step before.
+    let spikes: Function = |x| match x[0] {
+        1.0 => (-1.0, vec![100.0]),
+        x if (x - 0.99).abs() < 1e-9 => (-2.0, vec![0.0]),
+        _ => (0.0, vec![-1.0]),
+    };
+    let mut theta = vec![0.0];
+    let done = NonlinearConjugateGradient.minimize(&mut counted(spikes, 1), &mut theta, &Stop::default());
+    let done = done.expect("deterministic");
+    assert_eq!((done.end, done.value, done.steps), (End::Gradient, -2.0, 2), "{theta:?}");
 }
 
 /// Another batch at every call.

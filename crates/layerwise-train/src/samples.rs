@@ -32,12 +32,12 @@ impl<S: Scalar> Samples<S> {
     pub fn new(data: &Dataset, inputs: &Scaler, targets: &Scaler) -> Result<Self, DataError> {
         let mut x = Buf::zeros(data.x.len());
         let (d, n) = data.x.shape();
-        inputs.transform_into(d, data.x.as_slice(), &mut x)?;
+        inputs.transform_all(&data.x, &mut x)?;
         let (classes, values, k) = match &data.target {
             Target::Classes { labels, .. } => (labels.clone(), Vec::new(), 0),
             Target::Values { values, .. } => {
                 let mut scaled = vec![S::ZERO; values.len()];
-                targets.transform_into(values.nrows(), values.as_slice(), &mut scaled)?;
+                targets.transform_all(values, &mut scaled)?;
                 (Vec::new(), scaled, values.nrows())
             }
         };

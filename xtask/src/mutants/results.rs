@@ -26,6 +26,8 @@ pub enum Fate {
 pub struct Mutant {
     /// Its name with its position, unique in the list.
     pub name: String,
+    /// The file, from the top of the workspace.
+    pub file: String,
     /// What it changes, without the position, which moves with every edit:
     /// ``src/skip.rs: replace == with != in <impl Layer for Skip>::plan: `if self.back «==» 0 {` ``. Unique too: the second of
     /// the same name ends in ` (2)`.
@@ -59,7 +61,7 @@ pub fn list(text: &str, package: &str) -> Result<Vec<Mutant>, Trouble> {
         if *count > 1 {
             id += &format!(" ({count})");
         }
-        mutants.push(Mutant { name: name.to_owned(), id });
+        mutants.push(Mutant { name: name.to_owned(), file: file.to_owned(), id });
     }
     Ok(mutants)
 }
@@ -183,7 +185,8 @@ mod tests {
         let first = outcomes(json!([baseline, outcome("a", "MissedMutant"), outcome("b", "Timeout")])).ok().unwrap();
         let second = outcomes(json!([outcome("c", "Unviable"), outcome("d", "CaughtMutant")])).ok().unwrap();
         assert!(outcomes(json!([outcome("a", "Failure")])).is_err());
-        let mutants = ["d", "a", "b", "c"].map(|name| Mutant { name: name.into(), id: name.to_uppercase() });
+        let mutants =
+            ["d", "a", "b", "c"].map(|name| Mutant { name: name.into(), file: String::new(), id: name.to_uppercase() });
         let merged = merge(&mutants, &[first.clone(), second]).ok().unwrap();
         let expected = [("D", Fate::Caught), ("A", Fate::Survived), ("B", Fate::TimedOut), ("C", Fate::Unviable)];
         assert_eq!(merged, expected.map(|(id, fate)| (id.to_owned(), fate)));

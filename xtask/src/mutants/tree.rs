@@ -40,21 +40,14 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A number that changes with the code of the package and the versions of all dependencies.
-pub fn fingerprint(package: &str) -> Result<String, Trouble> {
-    let root = root();
-    let folder = root.join("crates").join(package);
-    let mut files = vec![root.join("Cargo.lock"), folder.join("Cargo.toml")];
-    list(&folder.join("src"), &mut files)?;
-    files.sort();
+/// A name for the code of a file as it is, the same on every machine: results may come from another one. Unit tests at its end do
+/// not count.
+pub fn fingerprint(name: &str) -> Result<String, Trouble> {
     let mut hasher = DefaultHasher::new();
-    for file in files {
-        // The same on every machine: results may come from another one.
-        let name = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        name.hash(&mut hasher);
-        fs::read(&file).map_err(|e| format!("{name}: {e}"))?.hash(&mut hasher);
-    }
-    Ok(format!("{:016x}", hasher.finish()))
+    let text = fs::read_to_string(root().join(name)).map_err(|e| format!("{name}: {e}"))?;
+    text.split("\n#[cfg(test)]\nmod tests").next().hash(&mut hasher);
+    let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
+    Ok(format!("{stem}-{:016x}", hasher.finish()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,138 @@
+//! Hessian-free minimization, step by step, against a second implementation in Python (`reference/hessian_free.py`).
+
+use layerwise_core::{Curvature, End, Objective, Stop};
+use layerwise_optimizers::HessianFree;
+use layerwise_tensor::Scalar;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+struct Run {
+    name: String,
+    damping: f64,
+    products: usize,
+    /// Evaluations after which no new step begins.
+    most: usize,
+    /// The first numbers of θ.
+    theta: Vec<f64>,
+    norm: f64,
+    value: f64,
+    evaluations: usize,
+    steps: usize,
+    end: String,
+}
+
+/// f with its gradient, and the matrix B(θ) by its products.
+struct Problem {
+    n: usize,
+    f: Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>,
+    product: Box<dyn Fn(&[f64], &[f64]) -> Vec<f64>>,
+}
+
+fn values<S: Scalar>(x: &[S]) -> Vec<f64> {
+    x.iter().map(|x| x.value()).collect()
+}
+
+impl<S: Scalar> Objective<S> for Problem {
+    fn len(&self) -> usize {
+        self.n
+    }
+    fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S {
+        let (value, slopes) = (self.f)(&values(theta));
+        grad.iter_mut().zip(slopes).for_each(|(g, slope)| *g = S::of(slope));
+        S::of(value)
+    }
+}
+
+/// The curvature of a problem at a θ.
+struct At<'a>(&'a Problem, Vec<f64>);
+
+impl<S: Scalar> Curvature<S> for At<'_> {
+    fn at(&mut self, theta: &[S]) {
+        self.1 = values(theta);
+    }
+    fn product(&mut self, v: &[S], out: &mut [S]) {
+        let product = (self.0.product)(&self.1, &values(v));
+        out.iter_mut().zip(product).for_each(|(out, p)| *out = S::of(p));
+    }
+}
+
+fn rosenbrock() -> Problem {
+    let f = |x: &[f64]| {
+        let (gap, rest) = (x[1] - x[0] * x[0], 1.0 - x[0]);
+        (100.0 * gap * gap + rest * rest, vec![-400.0 * x[0] * gap - 2.0 * rest, 200.0 * gap])
+    };
+    // 2 JᵀJ of the residuals 10 (y − x²) and 1 − x.
+    let product = |x: &[f64], v: &[f64]| {
+        let jacobian = [[-20.0 * x[0], 10.0], [-1.0, 0.0]];
+        let along = jacobian.map(|row| row[0] * v[0] + row[1] * v[1]);
+        (0..2).map(|i| 2.0 * jacobian.iter().zip(along).map(|(row, a)| row[i] * a).sum::<f64>()).collect()
+    };
+    Problem { n: 2, f: Box::new(f), product: Box::new(product) }
+}
+
+/// Σ c_i x_i² / 2 + x_i⁴ / 4 − x_i with c from 1 to `far` in equal ratios; B is a share of the Hessian.
+fn bowls(n: usize, far: f64, share: f64) -> Problem {
+    let c: Vec<f64> = (0..n).map(|i| far.powf(i as f64 / (n - 1) as f64)).collect();
+    let curvature = c.clone();
+    let f = move |x: &[f64]| {
+        let value = c.iter().zip(x).map(|(c, x)| 0.5 * c * x * x + 0.25 * x.powi(4) - x).sum();
+        (value, c.iter().zip(x).map(|(c, x)| c * x + x.powi(3) - 1.0).collect())
+    };
+    let product = move |x: &[f64], v: &[f64]| {
+        curvature.iter().zip(x).zip(v).map(|((c, x), v)| share * (c + 3.0 * x * x) * v).collect()
+    };
+    Problem { n, f: Box::new(f), product: Box::new(product) }
+}
+
+fn problem(name: &str) -> (Problem, Vec<f64>) {
+    let down = (0..40).map(|i| 2.0 - 0.1 * f64::from(i)).collect();
+    match name {
+        "valley" | "strong start" => (rosenbrock(), vec![-1.2, 1.0]),
+        "bowls" | "few products" => (bowls(40, 100.0, 1.0), down),
+        "too little curvature" => (bowls(40, 100.0, 0.02), down),
+        "too much curvature" => (bowls(40, 100.0, 4.0), down),
+        "long" => (bowls(300, 1e4, 1.0), vec![1.0; 300]),
+        // A slope that promises more than there is.
+        "lie" => {
+            let f = |x: &[f64]| (x[0].abs(), vec![3.0]);
+            (Problem { n: 1, f: Box::new(f), product: Box::new(|_, v| v.to_vec()) }, vec![0.5])
+        }
+        // Nowhere lower than at the start, whatever the slope says: the damping grows until its end.
+        "flat" => {
+            let f = |_: &[f64]| (1.0, vec![1.0]);
+            (Problem { n: 1, f: Box::new(f), product: Box::new(|_, v| v.to_vec()) }, vec![0.25])
+        }
+        other => panic!("no problem {other}"),
+    }
+}
+
+fn minimize(run: &Run, most: usize) -> (layerwise_core::Minimized, Vec<f64>) {
+    let (mut f, mut theta) = problem(&run.name);
+    let (copy, _) = problem(&run.name);
+    let solver = HessianFree { damping: run.damping, products: run.products };
+    let stop = Stop { gradient: 1e-10, evaluations: most };
+    let done = solver.minimize(&mut f, &mut At(&copy, Vec::new()), &mut theta, &stop).expect("deterministic");
+    (done, theta)
+}
+
+#[test]
+fn every_step_is_that_of_the_paper() {
+    let runs: Vec<Run> = serde_json::from_str(include_str!("reference/hessian_free.json")).expect("the reference file");
+    assert!(runs.len() > 15);
+    for run in &runs {
+        let (done, theta) = minimize(run, run.most);
+        assert_eq!((done.steps, done.evaluations), (run.steps, run.evaluations), "{run:?}: {done:?}");
+        let norm = theta.iter().map(|x| x * x).sum::<f64>().sqrt();
+        // Conjugate gradients of many products have more rounding in θ than in f.
+        let near = |got: f64, want: f64, tolerance: f64| (got - want).abs() <= tolerance * run.norm.max(1.0);
+        assert!(near(norm, run.norm, 1e-5) && near(done.value, run.value, 1e-7), "{run:?}: {norm}, {done:?}");
+        assert!(theta.iter().zip(&run.theta).all(|(got, want)| near(*got, *want, 1e-5)), "{run:?}: {theta:?}");
+        let end = match done.end {
+            End::Gradient => "gradient",
+            End::Evaluations => "evaluations",
+            End::NoProgress => "no progress",
+            End::NotFinite => "not finite",
+        };
+        assert_eq!(end, run.end, "{run:?}: {done:?}");
+    }
+}
