@@ -266,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn a_warm_up_stands_alone_before_a_constant_rate() {
+        let warm_up = |then| Schedules::WarmUp { steps: 3, then: Box::new(then) };
+        assert_eq!(Schedules::Constant.warm_up_alone(), Ok(0));
+        assert_eq!(warm_up(Schedules::Constant).warm_up_alone(), Ok(3));
+        let refused = warm_up(Schedules::Exponential { decay: 0.5 }).warm_up_alone();
+        assert!(
+            refused.is_err_and(|problem| problem.starts_with("schedule should be constant, or a warm-up to it, got"))
+        );
+    }
+
+    #[test]
     fn factors_at_named_points() {
         let half = std::f64::consts::FRAC_1_SQRT_2;
         let cosine = Schedules::Cosine { steps: 4, floor: 0.2 };
