@@ -17,6 +17,7 @@ pub const RANKS: &[(&str, u8)] = &[
     ("layerwise-curvature", 4),
     ("layerwise-train", 5),
     ("layerwise-pretrain", 6),
+    ("layerwise-variance", 6),
     ("layerwise-diagnosis", 6),
     ("layerwise-report", 7),
     ("layerwise", 8),

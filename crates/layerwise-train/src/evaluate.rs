@@ -158,6 +158,20 @@ impl<S: Scalar> Kernel for Wrong<'_, S> {
 
 /// Predictions (probabilities or values) for inputs that are scaled already, k × n.
 pub fn predict<S: Number>(network: &Network, loss: &dyn Loss, theta: &[S], x: &DMatrix<f64>) -> DMatrix<f64> {
+    through(network, theta, x, &|y| S::loss(loss).predict(y))
+}
+
+/// Outputs of the network, before any squashing, for inputs that are scaled already, k × n.
+pub fn outputs<S: Number>(network: &Network, theta: &[S], x: &DMatrix<f64>) -> DMatrix<f64> {
+    through(network, theta, x, &|_| {})
+}
+
+fn through<S: Number>(
+    network: &Network,
+    theta: &[S],
+    x: &DMatrix<f64>,
+    finish: &dyn Fn(MatMut<'_, S>),
+) -> DMatrix<f64> {
     let (d, n) = x.shape();
     let mut out = DMatrix::zeros(network.d_out(), n);
     let mut workspace = Workspace::new(network, n.min(ROWS));
@@ -170,7 +184,7 @@ pub fn predict<S: Number>(network: &Network, loss: &dyn Loss, theta: &[S], x: &D
         }
         let window = MatMut::new(part, d, len);
         network.forward(theta, window.as_mat(), &mut workspace, Pass::Predict, Key::new(0, Purpose::Mask));
-        S::loss(loss).predict(workspace.output_mut());
+        finish(workspace.output_mut());
         let k = network.d_out();
         for (to, from) in out.as_mut_slice()[start * k..].iter_mut().zip(workspace.output().data()) {
             *to = from.value();

@@ -18,7 +18,7 @@ mod samples;
 
 pub use error::TrainError;
 pub use estimator::{MlpClassifier, MlpRegressor};
-pub use evaluate::{Scores, evaluate, predict};
+pub use evaluate::{Scores, evaluate, outputs, predict};
 pub use fit::{Epoch, Outcome, StopReason, TrainScores, Watch};
 pub use layer_spec::{LayerSpec, NetworkSpec};
 pub use model::{Model, write_whole};
