@@ -1,51 +1,31 @@
 //! `layerwise train`: one training, saved with everything that prediction needs.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use layerwise_data::Task;
 use layerwise_report::{About, Training, training_page};
 use layerwise_tensor::Team;
 use layerwise_train::{Epoch, Model, Prepared, Recipe, StopReason};
 
+use crate::common::{Common, command};
 use crate::failure::Failure;
-use crate::rows::{DataArguments, threads};
 use crate::{config, files, progress};
 
 /// What to train.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    data: DataArguments,
-    /// How to train (see `layerwise init`); by default one hidden layer of 64 rectified units, with early stopping.
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Instead of the seed in the configuration.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Threads inside a step; by default all cores. The result has the same bits for any number.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Also write the result as JSON; `-` for the standard output.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// The folder for model.json, history.csv, recipe.toml and report.html; by default a new one, layerwise-model.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    common: Common,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut recipe = arguments.config.as_deref().map_or(Ok(Recipe::default()), config::read)?;
-    recipe.seed = arguments.seed.unwrap_or(recipe.seed);
-    let threads = threads(arguments.threads)?;
-    let (parts, schema, name) = arguments.data.split(recipe.seed)?;
-    let to_stdout = arguments.json.as_deref().is_some_and(|p| p.as_os_str() == "-");
-    if let Some(json) = arguments.json.as_deref().filter(|_| !to_stdout) {
-        files::must_be_new(json)?;
-    }
+    let common = &arguments.common;
+    let recipe = common.recipe(Recipe::default)?;
+    let threads = common.threads()?;
+    let (parts, schema, name) = common.data.split(recipe.seed)?;
+    common.check_json()?;
     let prepared = Prepared::<f32>::new(&recipe, &parts.train, Some(&parts.validation))?;
-    let folder = files::output_folder(arguments.out.as_deref(), "layerwise-model")?;
+    let folder = files::output_folder(common.out.as_deref(), "layerwise-model")?;
     progress::catch_interrupts();
     eprintln!(
         "training {} parameters on {name}: {} rows, {} features",
@@ -87,12 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "{ended}; parameters of epoch {}: {what} {:.4} on training rows, {:.4} on validation rows, {:.4} on test rows",
         outcome.epoch, delivered.train.error, validation.error, test.error
     );
-    if to_stdout {
-        eprintln!("{line}");
-        progress::print(&format!("{summary:#}\n"))?;
-    } else {
-        progress::print(&format!("{line}\n"))?;
-    }
+    let json = format!("{summary:#}\n");
+    common.print(&format!("{line}\n"), &json)?;
     let mut model = Model::new(&prepared, &parts.train, &outcome);
     if let Some(schema) = schema {
         model = model.with_schema(schema);
@@ -100,7 +76,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     model.save(folder.join("model.json"))?;
 
     files::write(&folder.join("history.csv"), &history(&outcome))?;
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
     let toml = config::write(&recipe)?;
     let training = Training {
         summary: &line,
@@ -110,13 +85,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         before: &before,
         after: &after,
     };
-    let about = About { data: &name, task: parts.train.task(), command: &command, recipe: &toml, remedied: "" };
+    let about = About { data: &name, task: parts.train.task(), command: &command(), recipe: &toml, remedied: "" };
     let page = training_page(&training, &about);
     files::write(&folder.join("recipe.toml"), &toml)?;
     files::write(&folder.join("report.html"), &page)?;
-    if let Some(path) = arguments.json.as_deref().filter(|_| !to_stdout) {
-        files::write(path, &format!("{summary:#}\n"))?;
-    }
+    common.write_json(&json)?;
     eprintln!("model: {}", folder.join("model.json").display());
     match outcome.stop {
         StopReason::NotFinite(trouble) => Err(Failure::failed(format!(

@@ -202,6 +202,163 @@ fn curvature_is_measured_where_a_training_starts_and_ends() {
     folder.bad("curvature --data none.csv", 2, &["none.csv"]);
 }
 
+/// Parts of a split in a report add up to its error.
+#[track_caller]
+fn adds_up(split: &Value) {
+    let parts = split["parts"].as_object().unwrap();
+    let sum: f64 = parts.values().map(|part| part["value"].as_f64().unwrap()).sum();
+    assert!((sum - split["error"]["value"].as_f64().unwrap()).abs() < 1e-12, "{split}");
+}
+
+#[test]
+fn errors_are_split_and_an_unfinished_study_goes_on() {
+    let folder = Folder::new("variance");
+    folder.write("rows.csv", flowers(','));
+    folder.write("quick.toml", QUICK);
+    let command =
+        "bias-variance --data rows.csv --config quick.toml --sets 3 --starts 2 --rows 30,60 --widths 2,8 --seed 4";
+    let text = folder.good(command);
+    assert!(text.contains("variance by sample") && text.contains("rows of a training set"), "{text}");
+    let made = "layerwise-bias-variance/bias-variance.json";
+    let report: Value = serde_json::from_str(&folder.read(made)).unwrap();
+    adds_up(&report["split"]);
+    // Two sizes and two widths, three sets and two starts each; the largest size is the main one.
+    assert_eq!(report["trainings"], 24);
+    let [rows, widths] = &report["curves"].as_array().unwrap()[..] else { panic!("{report}") };
+    assert_eq!((&rows["points"][0]["at"], &rows["points"][1]["at"]), (&30.0.into(), &60.0.into()));
+    assert_eq!(rows["points"][1]["split"], report["split"]);
+    assert_eq!(widths["points"][1]["at"], 8.0);
+    // Width 8 is that of the configuration.
+    assert_eq!(widths["points"][1]["split"], report["split"]);
+    let page = folder.read("layerwise-bias-variance/report.html");
+    assert!(page.contains("Error against width of the hidden layers") && !page.contains("<script"));
+
+    // As if it had been stopped: the same command goes on, in the same folder, with the same result.
+    for gone in ["report.html", "bias-variance.json", "trainings/point1-set2-start1.numbers"] {
+        fs::remove_file(folder.0.join("layerwise-bias-variance").join(gone)).unwrap();
+    }
+    let output = folder.run(&format!("{command} --threads 1"));
+    assert!(output.status.success() && !folder.0.join("layerwise-bias-variance-2").exists());
+    assert_eq!(serde_json::from_str::<Value>(&folder.read(made)).unwrap(), report);
+    // It is finished now: the next is another one. What was asked for by name is not overwritten.
+    folder.good(&format!("{command} --threads 1"));
+    assert_eq!(
+        serde_json::from_str::<Value>(&folder.read("layerwise-bias-variance-2/bias-variance.json")).unwrap(),
+        report
+    );
+    folder.bad(&format!("{command} --out layerwise-bias-variance"), 2, &["nothing is overwritten"]);
+
+    let bad = |rest: &str, parts: &[&str]| {
+        folder.bad(&format!("bias-variance --data rows.csv --config quick.toml {rest}"), 2, parts);
+    };
+    bad("--sets 500", &["--sets", "at most 192", "the number of training rows", "got 500"]);
+    bad("--sets 4 --rows 49", &["--rows", "at most 48 in each of 4 disjoint parts", "got 49"]);
+    bad("--sets 0", &["--sets", "at least 1, got 0"]);
+    bad("--sets 1 --starts 1", &["--sets times --starts", "at least 2"]);
+    bad("--rows 0", &["--rows", "at least 1, got 0"]);
+    bad("--widths 0", &["--widths", "at least 1, got 0"]);
+    bad("--sets 2 --starts 100000", &["trainings", "at most 100000, got 200000"]);
+    let bad = |rest: &str, parts: &[&str]| folder.bad(&format!("bias-variance {rest}"), 2, parts);
+    bad("--generate techer", &["--generate", "techer", "did you mean `teacher`?"]);
+    bad("--generate teacher --cross-entropy", &["--cross-entropy", "classes"]);
+    bad("--generate moons --excess", &["--excess", "best function is known"]);
+    bad("--data none.csv", &["none.csv"]);
+}
+
+#[test]
+fn the_excess_error_adds_up_on_generated_rows() {
+    let folder = Folder::new("excess");
+    folder.write("quick.toml", QUICK.replace("epochs = 8", "epochs = 100"));
+    let command =
+        "bias-variance --config quick.toml --generate friedman1 --sets 3 --starts 2 --rows 40 --excess --json -";
+    let report: Value = serde_json::from_str(&folder.good(command)).unwrap();
+    adds_up(&report["split"]);
+    adds_up(&report["excess"]);
+    let excess = |part: &str| report["excess"]["parts"][part]["value"].as_f64().unwrap();
+    let error = report["split"]["error"]["value"].as_f64().unwrap();
+    assert!((report["excess"]["error"]["value"].as_f64().unwrap() - error).abs() < 1e-9 && error < 20.0, "{report}");
+    // σ = 1 on 2,000 test rows: six standard deviations of the mean of e², and of 2 e (f − f*), which is counted as noise.
+    let chance = 6.0 * ((2.0f64 / 2000.0).sqrt() + 2.0 * (error / 2000.0).sqrt());
+    assert!((excess("noise") - 1.0).abs() < chance && excess("approximation") > 0.0, "{report}");
+}
+
+/// Ctrl-C in the middle: one line says how to go on, and going on trains only what is missing.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_study_keeps_what_is_done() {
+    let folder = Folder::new("interrupt");
+    folder.write("slow.toml", "epochs = 400\nearly_stopping = { patience = 400 }\n");
+    let command =
+        "bias-variance --config slow.toml --generate teacher --sets 10 --starts 2 --rows 400 --threads 1 --out here";
+    let child = Command::new(env!("CARGO_BIN_EXE_layerwise"))
+        .current_dir(&folder.0)
+        .args(command.split(' '))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let kept = || fs::read_dir(folder.0.join("here/trainings")).map_or(0, |files| files.count());
+    let begun = std::time::Instant::now();
+    while kept() < 3 && begun.elapsed().as_secs() < 120 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("of 20 trainings, which are kept: the same command goes on"), "{error}");
+    assert!(kept() >= 3 && !folder.0.join("here/report.html").exists());
+    // Another command is refused there.
+    folder.bad(&command.replace("--rows 400", "--rows 300"), 2, &["here", "nothing is overwritten"]);
+}
+
+#[test]
+fn layers_learn_without_labels_and_then_with_them() {
+    let folder = Folder::new("pretrain");
+    folder.write("rows.csv", flowers(','));
+    folder.write("more.csv", "width,length,color\n1,2,red\n5,5,blue\n");
+    let config = "epochs = 8\nbatch = 16\nscaling = \"min_max\"\n[network]\nhidden = [6, 3]\nactivation = \"sigmoid\"\n\
+                  [pretraining]\nepochs = 30\nbatch = 5\nmethod = { kind = \"rbm\", steps = 1 }\n";
+    folder.write("pre.toml", config);
+    let command = "pretrain --data rows.csv --config pre.toml --unlabelled more.csv --labels 40";
+    let text = folder.good(&format!("{command} --out here --json result.json"));
+    assert!(text.contains("layer 2") && text.contains("with pre-training"), "{text}");
+    let result: Value = serde_json::from_str(&folder.read("result.json")).unwrap();
+    let layers = result["layers"].as_array().unwrap();
+    assert_eq!((&layers[0]["units"], &layers[1]["units"]), (&6.into(), &3.into()));
+    for layer in layers {
+        let history: Vec<f64> = layer["history"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+        assert!(history.len() == 30 && history[29] < history[0], "{history:?}");
+    }
+    let page = folder.read("here/report.html");
+    assert!(page.contains("Layer 2: 3 units") && page.contains("steps = 1") && !page.contains("<script"));
+    // The model takes rows as they are in the table.
+    let predicted = folder.good("predict --model here/model.json --data rows.csv");
+    let right = flowers(',').lines().zip(predicted.lines()).filter(|(row, class)| row.ends_with(class)).count();
+    let share = 1.0 - right as f64 / 240.0;
+    assert!((share - result["test_error"]["pretrained"].as_f64().unwrap()).abs() < 0.2, "{share} {result}");
+    let again: Value = serde_json::from_str(&folder.good(&format!("{command} --json - --threads 1"))).unwrap();
+    assert_eq!(again, result);
+    // Without the table, what suits the network.
+    folder.write("plain.toml", config.split("[pretraining]").next().unwrap().replace("sigmoid", "relu"));
+    folder.good("pretrain --data rows.csv --config plain.toml");
+
+    folder.bad("train --data rows.csv --config pre.toml", 2, &["pre.toml", "pretraining", "layerwise pretrain"]);
+    folder.bad(
+        "pretrain --data rows.csv --config pre.toml --labels 1000",
+        2,
+        &["--labels", "from 1 to 144", "got 1000"],
+    );
+    let bad = |change: [&str; 2], parts: &[&str]| {
+        folder.write("bad.toml", config.replace(change[0], change[1]));
+        folder.bad("pretrain --data rows.csv --config bad.toml", 2, parts);
+    };
+    bad(["\"sigmoid\"", "\"tanh\""], &["network.activation", "should be sigmoid", "got tanh"]);
+    bad(["min_max", "standardize"], &["training rows", "from 0 to 1", "min_max"]);
+    bad(["hidden = [6, 3]", "hidden = []"], &["network.hidden"]);
+    bad(["epochs = 30", "epochs = 0"], &["pretraining.epochs", "at least 1, got 0"]);
+    bad(["steps = 1", "step = 1"], &["bad.toml, line", "did you mean `steps`?"]);
+}
+
 #[test]
 fn wrong_tables_are_one_line_and_status_2() {
     let folder = Folder::new("tables");

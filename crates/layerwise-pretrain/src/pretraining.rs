@@ -82,6 +82,11 @@ pub struct PretrainEpoch<'a, S: Scalar> {
 pub trait PretrainProbe<S: Scalar> {
     /// A finished epoch.
     fn epoch(&mut self, at: &PretrainEpoch<'_, S>);
+
+    /// Asked after every epoch; `true` ends the layer, and each layer above it after one epoch.
+    fn stop(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Scalar> PretrainProbe<S> for () {
@@ -218,6 +223,9 @@ impl Pretraining {
             }
             history.push(error);
             probe.epoch(&PretrainEpoch { layer: k + 1, epoch, error, description: layer, theta, rows });
+            if probe.stop() {
+                break;
+            }
         }
         None
     }

@@ -15,7 +15,8 @@
 //! E‖f − t‖² = noise + \[E‖f_F − f*‖²\] + \[E‖f_n − f*‖² − E‖f_F − f*‖²\] + \[E‖f − f*‖² − E‖f_n − f*‖²\]:
 //! approximation, estimation, optimization.
 //!
-//! Standard errors are those of the jackknife over training sets and over starts (Efron and Stein 1981).
+//! Standard errors are those of the jackknife over training sets and over starts (Efron and Stein 1981), with the degrees of freedom of
+//! Satterthwaite (1946), (Σ v)² / Σ v²/ν over both axes.
 
 use std::fmt;
 
@@ -368,17 +369,23 @@ impl Predictions {
             axes.push(starts.iter().map(|&start| of(&sets, &without(&starts, start))).collect());
         }
         let estimate = |value: f64, pick: &dyn Fn(&Parts) -> f64| {
-            let mut variance = 0.0;
+            // Of each axis its share of the variance; and the sum of their squares, each over its degrees of freedom.
+            let (mut variance, mut squares) = (0.0, 0.0);
             for axis in &axes {
-                let left: Vec<f64> = axis.iter().map(pick).collect();
+                // Less the whole, so that what does not vary has an error of just 0.
+                let left: Vec<f64> = axis.iter().map(|parts| pick(parts) - value).collect();
                 let (k, middle) = (left.len() as f64, mean(&left));
-                variance += (k - 1.0) / k * left.iter().map(|x| (x - middle).powi(2)).sum::<f64>();
+                let own = (k - 1.0) / k * left.iter().map(|x| (x - middle).powi(2)).sum::<f64>();
+                variance += own;
+                squares += own * own / (k - 1.0);
             }
-            let freedom = axes.iter().map(|axis| axis.len() - 1).min();
-            Estimate {
-                value,
-                error: if axes.is_empty() { f64::INFINITY } else { variance.sqrt() },
-                freedom: freedom.unwrap_or(0) as f64,
+            match axes.is_empty() {
+                true => Estimate { value, error: f64::INFINITY, freedom: 0.0 },
+                false => Estimate {
+                    value,
+                    error: variance.sqrt(),
+                    freedom: variance * variance / squares.max(f64::MIN_POSITIVE),
+                },
             }
         };
         let error = estimate(whole.error, &|parts| parts.error);

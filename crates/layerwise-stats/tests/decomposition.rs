@@ -77,6 +77,7 @@ fn squared_loss_by_hand() {
         .abs()
             < 1e-12
     );
+    assert!((found.error.freedom - 2.0).abs() < 1e-12);
     // f* = 4: noise (5 − 4)² − 2 (3 − 4)(5 − 4) = 3.
     assert!((value(&table.squared(&[5.0], Some(&[4.0])).unwrap(), Part::Noise) - 3.0).abs() < 1e-14);
     // Two by two: 1 3 / 2 8 about 3.5: sets −1.5, 1.5; starts −2, 2; both ±1.
@@ -110,7 +111,7 @@ fn excess_by_hand() {
     let plain = reached.squared(&targets, None).unwrap().error;
     assert!((sum - plain.value).abs() < 1e-12 && (found.error.error - plain.error).abs() < 1e-12);
     for (part, estimate) in found.parts {
-        assert_eq!(estimate.error < 1e-12, part == Part::Approximation, "{part}");
+        assert_eq!(estimate.error == 0.0, part == Part::Approximation, "{part}");
     }
 }
 
@@ -203,6 +204,27 @@ fn components_are_unbiased_and_their_errors_right() {
             assert!(held[i] as f64 > 0.88 * n, "{part}: {} of {rounds}", held[i]);
         }
     }
+}
+
+/// Satterthwaite's degrees of freedom: those of the axis that matters, or of both together if they matter alike.
+#[test]
+fn degrees_of_freedom_are_those_of_the_axes_that_vary() {
+    let freedom = |of: &dyn Fn(usize, usize) -> f64| {
+        let numbers = (0..5).flat_map(|set| (0..3).map(move |start| (set, start)));
+        let numbers = numbers.map(|(set, start)| of(set, start)).collect();
+        Predictions::new([5, 3, 1, 1], numbers).unwrap().squared(&[0.0], None).unwrap().error.freedom
+    };
+    assert!((freedom(&|set, _| set as f64) - 4.0).abs() < 1e-12);
+    assert!((freedom(&|_, start| start as f64) - 2.0).abs() < 1e-12);
+    // f² is s² + i² exactly: the jackknife of a mean has the variance of the numbers over their count.
+    let of = |set: usize, start: usize| ((set * set + start * start) as f64).sqrt();
+    let variance = |n: usize| {
+        let x: Vec<f64> = (0..n).map(|i| (i * i) as f64).collect();
+        let m = x.iter().sum::<f64>() / n as f64;
+        x.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (n * (n - 1)) as f64
+    };
+    let (a, b) = (variance(5), variance(3));
+    assert!((freedom(&of) - (a + b).powi(2) / (a * a / 4.0 + b * b / 2.0)).abs() < 1e-9);
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn the_error_of_least_squares_descends_twice_as_in_its_formula() {
     let study = Study { source: Source::Fresh(&harmonic), test: &test, measure: Measure::Squared, seed: 3 };
     let widths = [5, 12, 20, 40, 60];
     let trainers = widths.map(|features| LeastSquares { basis: Basis::Linear { features }, ridge: 0.0 });
-    let points: Vec<Point<'_>> = trainers.iter().map(|t| Point { sets: 0..600, ..Point::new(n, t) }).collect();
+    let points: Vec<Point<'_>> = trainers.iter().map(|t| Point { sets: 0..400, ..Point::new(n, t) }).collect();
     let found = study.run(&points, &Runner { threads: 2, ..Runner::default() }).unwrap();
     let errors: Vec<Estimate> = found.iter().map(|ensemble| study.split(ensemble, None).unwrap().error).collect();
     for (&p, error) in widths.iter().zip(&errors).filter(|(p, _)| p.abs_diff(n) > 1) {

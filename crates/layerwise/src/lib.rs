@@ -17,8 +17,8 @@
 //! ```
 //!
 //! The examples are the tutorial: `csv` (a table to predictions), `digits` (train, stop early, look at the curve),
-//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `diagnose` (why is
-//! this training hard?).
+//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `double_descent`
+//! (bias and variance against width), `diagnose` (why is this training hard?).
 #![forbid(unsafe_code)]
 
 pub use layerwise_activations as activations;
@@ -36,6 +36,7 @@ pub use layerwise_report as report;
 pub use layerwise_stats as stats;
 pub use layerwise_tensor as tensor;
 pub use layerwise_train as train;
+pub use layerwise_variance as variance;
 
 pub use nalgebra;
 

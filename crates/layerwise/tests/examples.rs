@@ -7,6 +7,9 @@ mod csv;
 #[path = "../examples/digits.rs"]
 mod digits;
 #[allow(dead_code)]
+#[path = "../examples/double_descent.rs"]
+mod double_descent;
+#[allow(dead_code)]
 #[path = "../examples/own_activation.rs"]
 mod own_activation;
 
@@ -15,6 +18,11 @@ type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 #[test]
 fn digits_are_learnt() -> Result {
     digits::main()
+}
+
+#[test]
+fn errors_descend_twice() -> Result {
+    double_descent::main()
 }
 
 #[test]
