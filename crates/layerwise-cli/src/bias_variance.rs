@@ -121,10 +121,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::usage(format!("trainings: should be at most {MOST}, got {trainings}")));
     }
     // What cannot be drawn or trained on is refused before the folder is made.
-    for point in &points {
-        let rows = study.source.draw(point.sets.start, point.rows, study.seed)?;
-        let batch = recipe.batch.min(rows.len());
-        layerwise_train::Prepared::<f32>::new(&Recipe { batch, ..recipe.clone() }, &rows, None)?;
+    let checks = sizes.iter().map(|&rows| (rows, &trainer)).chain(widths.iter().map(|(_, trainer)| (most, trainer)));
+    for (rows, trainer) in checks {
+        trainer.check(&study.source.draw(0, rows, study.seed)?)?;
     }
     let plan = study.plan(&points);
     let goes_on = |folder: &Path| Kept::fits(&folder.join("trainings"), &plan) && !folder.join("report.html").exists();

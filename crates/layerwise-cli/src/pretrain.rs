@@ -236,7 +236,7 @@ struct Layers;
 
 impl PretrainProbe<f32> for Layers {
     fn epoch(&mut self, at: &PretrainEpoch<'_, f32>) {
-        if at.epoch == 1 || at.epoch % 10 == 0 {
+        if at.epoch == 1 || at.epoch.is_multiple_of(10) {
             eprintln!("  layer {}, epoch {}: {:.4}", at.layer, at.epoch, at.error);
         }
     }
@@ -312,7 +312,10 @@ fn text(report: &PretrainReport<'_>) -> String {
 
 /// The report as JSON.
 fn json(report: &PretrainReport<'_>, measure: &str, seed: u64) -> serde_json::Value {
-    let layer = |layer: &PretrainedLayer| serde_json::json!({ "units": layer.units, "history": layer.history, "linear_error": layer.probe });
+    let layer = |layer: &PretrainedLayer| {
+        let PretrainedLayer { units, history, probe } = layer;
+        serde_json::json!({ "units": units, "history": history, "linear_error": probe })
+    };
     serde_json::json!({
         "measure": measure,
         "test_error": { "pretrained": report.errors[0], "plain": report.errors[1] },

@@ -252,6 +252,7 @@ fn errors_are_split_and_an_unfinished_study_goes_on() {
         folder.bad(&format!("bias-variance --data rows.csv --config quick.toml {rest}"), 2, parts);
     };
     bad("--sets 500", &["--sets", "at most 192", "the number of training rows", "got 500"]);
+    bad("--sets 190", &["validation part of rows.csv", "at least 1, got 0"]);
     bad("--sets 4 --rows 49", &["--rows", "at most 48 in each of 4 disjoint parts", "got 49"]);
     bad("--sets 0", &["--sets", "at least 1, got 0"]);
     bad("--sets 1 --starts 1", &["--sets times --starts", "at least 2"]);

@@ -102,3 +102,47 @@ pub fn pretrain_page(report: &PretrainReport<'_>, about: &About<'_>) -> String {
     page.details("Configuration", about.recipe);
     page.render()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::markup::assert_well_formed;
+    use layerwise_data::Task;
+    use layerwise_train::Scores;
+
+    #[test]
+    fn every_layer_has_a_figure_and_trouble_is_said_first() {
+        let row = |epoch: u64| Epoch {
+            epoch,
+            step: 10 * epoch,
+            train: Scores { loss: 1.0 / (epoch + 1) as f64, error: 0.5 },
+            validation: None,
+            rate: 0.1,
+        };
+        let (tuned, plain) = ([row(0), row(1), row(2)], [row(0), row(1)]);
+        let layer = |units| PretrainedLayer { units, history: vec![3.0, 2.0], probe: 0.25 };
+        let report = PretrainReport {
+            summary: "1 < 2".into(),
+            layers: vec![layer(7), layer(5), PretrainedLayer { history: Vec::new(), ..layer(3) }],
+            probe: 0.5,
+            minimized: "squared error".into(),
+            filters: Some((2, vec![vec![0.0, 1.0, 2.0, 3.0]])),
+            tuned: (&tuned, &StopReason::Epochs),
+            plain: (&plain, &StopReason::EarlyStopping),
+            errors: [0.125, 0.25],
+            broken: None,
+        };
+        let about = About { data: "d & d", task: Task::Classification, command: "", recipe: "", remedied: "" };
+        let page = pretrain_page(&report, &about);
+        assert_well_formed(&page);
+        for shown in
+            ["1 &lt; 2", "Layer 1: 7 units", "Layer 3: 3 units", "12.5%", "pre-trained, training", "without, training"]
+        {
+            assert!(page.contains(shown), "{shown}");
+        }
+        assert!(page.contains("first layer look for") && !page.contains("Problem"));
+        let broken = PretrainReport { broken: Some("layer 2 broke".into()), filters: None, ..report };
+        let page = pretrain_page(&broken, &about);
+        assert!(page.contains("✗ Problem</span> layer 2 broke") && !page.contains("first layer look for"));
+    }
+}

@@ -214,3 +214,86 @@ fn chart(title: &str, report: &VarianceReport, curve: &VarianceCurve) -> LineCha
     let series = all.into_iter().filter(|series| !series.points.is_empty()).collect();
     LineChart { title: title.into(), x, y: Axis::linear(&report.measure), series, marks: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::markup::assert_well_formed;
+    use layerwise_data::Task;
+    use layerwise_stats::Predictions;
+
+    const ABOUT: About<'_> =
+        About { data: "a <b>", task: Task::Regression, command: "layerwise", recipe: "seed = 1", remedied: "" };
+
+    /// Three sets, so many starts, two rows; in the units of `scale`.
+    fn report(starts: usize, scale: f64) -> VarianceReport {
+        let numbers = |starts: usize| (0..3 * starts * 2).map(|i| scale * ((i * i) % 7) as f64).collect();
+        let models = Predictions::new([3, starts, 2, 1], numbers(starts)).unwrap();
+        let split = models.squared(&[scale, 2.0 * scale], Some(&[scale, scale])).unwrap();
+        let fitted = Predictions::new([3, 1, 2, 1], numbers(1)).unwrap();
+        let excess = models.excess(&[scale, 2.0 * scale], &[scale; 2], &[0.5 * scale; 2], &fitted).unwrap();
+        let train = Estimate { value: 0.25 * scale, error: 0.01 * scale, freedom: 2.0 };
+        let point = |at: f64| CurvePoint { at, split: split.clone(), train };
+        let curve = VarianceCurve { along: "rows & more".into(), points: [10.0, 20.0, 200.0].map(point).to_vec() };
+        VarianceReport {
+            measure: "squared error".into(),
+            design: "3 training sets".into(),
+            train,
+            curves: vec![curve],
+            excess: Some(excess),
+            found_by: "found <so>".into(),
+            broken: 0,
+            confidence: 0.95,
+            split,
+        }
+    }
+
+    #[test]
+    fn page_and_text_show_every_part_and_its_share() {
+        let report = report(2, 1.0);
+        let (page, text) = (variance_page(&report, &ABOUT), variance_text(&report));
+        assert_well_formed(&page);
+        let parts = report.split.parts.iter().chain(&report.excess.as_ref().unwrap().parts);
+        for (part, estimate) in parts {
+            let (name, value) = (part.to_string(), number(estimate.value));
+            for shown in [&page, &text] {
+                assert!(shown.contains(&name) && shown.contains(&value), "{name} {value}");
+            }
+        }
+        assert!(text.contains("100.0%") && text.contains("On the training rows: 0.25 ± 0.01."), "{text}");
+        assert!(page.contains("Error against rows &amp; more") && page.contains("found &lt;so&gt;"));
+        assert!(!page.contains("not finite") && !text.contains("not finite"));
+        let broken = VarianceReport { broken: 3, ..report };
+        assert!(variance_page(&broken, &ABOUT).contains("3 trainings ended at a number that was not finite"));
+        assert!(variance_text(&broken).contains("3 trainings ended at a number that was not finite"));
+    }
+
+    #[test]
+    fn one_start_large_numbers_and_no_curve_are_drawn() {
+        for scale in [1e-8, 1e9, 0.0] {
+            assert_well_formed(&variance_page(&report(1, scale), &ABOUT));
+        }
+        let bare = VarianceReport { curves: Vec::new(), excess: None, ..report(1, 1.0) };
+        let page = variance_page(&bare, &ABOUT);
+        assert!(!page.contains("Learning curves") && !page.contains("approximation"));
+        // Of one model nothing is known of the error: no interval, and the page stands.
+        let one = Predictions::new([1, 1, 2, 1], vec![1.0, 2.0]).unwrap().squared(&[0.0; 2], None).unwrap();
+        let page = variance_page(&VarianceReport { split: one, ..bare }, &ABOUT);
+        assert_well_formed(&page);
+        assert!(page.contains("–"));
+    }
+
+    #[test]
+    fn bands_end_at_zero_or_at_the_value() {
+        let mut report = report(2, 1.0);
+        let wide = Estimate { value: 1.0, error: 10.0, freedom: 3.0 };
+        report.curves[0].points[0].train = wide;
+        let below = Estimate { value: -1.0, error: 1.0, freedom: 3.0 };
+        report.curves[0].points[1].train = below;
+        let chart = chart("t", &report, &report.curves[0]);
+        let series = chart.series.iter().find(|series| series.name == "on training rows").unwrap();
+        let band = series.band.as_ref().unwrap();
+        assert_eq!((band[0].1, band[1].1), (0.0, -1.0));
+        assert!((band[0].2 - wide.interval(0.95).high).abs() < 1e-12);
+    }
+}

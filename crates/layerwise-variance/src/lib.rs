@@ -46,4 +46,4 @@ pub use recipe_trainer::{RecipeTrainer, Restarts};
 pub use runner::{Progress, Runner};
 pub use source::Source;
 pub use study::{Ensemble, Point, Study};
-pub use trainer::{By, Fit, Trainer};
+pub use trainer::{By, Fit, Function, Trainer};

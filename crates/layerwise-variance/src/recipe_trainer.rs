@@ -1,5 +1,7 @@
 //! Recipes as trainers.
 
+use std::borrow::Cow;
+
 use layerwise_core::Targets;
 use layerwise_data::{Dataset, split};
 use layerwise_train::{Epoch, Outcome, Prepared, Recipe, StopReason, TrainError, Watch, outputs};
@@ -22,6 +24,24 @@ impl RecipeTrainer {
     pub fn new(recipe: Recipe) -> RecipeTrainer {
         RecipeTrainer { recipe, validation: 0.15 }
     }
+
+    /// Rows to learn from, and rows to judge by.
+    fn parts<'r>(&self, rows: &'r Dataset) -> Result<(Cow<'r, Dataset>, Option<Dataset>), TrainError> {
+        let judged = self.recipe.early_stopping.is_some() || self.recipe.reduce_on_plateau.is_some();
+        if !judged || self.validation == 0.0 {
+            return Ok((Cow::Borrowed(rows), None));
+        }
+        let parts = split(rows, [1.0 - self.validation, self.validation, 0.0], 0)?;
+        Ok((Cow::Owned(parts.train), Some(parts.validation)))
+    }
+
+    /// Refuses a recipe that cannot be run on these rows, without running it.
+    ///
+    /// Errors: those of training.
+    pub fn check(&self, rows: &Dataset) -> Result<(), TrainError> {
+        let (rows, validation) = self.parts(rows)?;
+        prepare(&self.recipe, &rows, validation.as_ref()).map(drop)
+    }
 }
 
 impl Trainer for RecipeTrainer {
@@ -30,13 +50,8 @@ impl Trainer for RecipeTrainer {
     }
 
     fn fit(&self, rows: &Dataset, seed: u64, stop: &dyn Fn() -> bool) -> Result<Fit, TrainError> {
-        let judged = self.recipe.early_stopping.is_some() || self.recipe.reduce_on_plateau.is_some();
-        if !judged || self.validation == 0.0 {
-            let (prepared, outcome) = train(&self.recipe, rows, None, seed, stop)?;
-            return Ok(function(prepared, outcome));
-        }
-        let parts = split(rows, [1.0 - self.validation, self.validation, 0.0], 0)?;
-        let (prepared, outcome) = train(&self.recipe, &parts.train, Some(&parts.validation), seed, stop)?;
+        let (rows, validation) = self.parts(rows)?;
+        let (prepared, outcome) = train(&self.recipe, &rows, validation.as_ref(), seed, stop)?;
         Ok(function(prepared, outcome))
     }
 }
@@ -69,6 +84,12 @@ impl Trainer for Restarts {
     }
 }
 
+/// With batches of at most all rows.
+fn prepare(recipe: &Recipe, rows: &Dataset, validation: Option<&Dataset>) -> Result<Prepared<f32>, TrainError> {
+    let recipe = Recipe { batch: recipe.batch.min(rows.len()), ..recipe.clone() };
+    Prepared::new(&recipe, rows, validation)
+}
+
 /// One training, which the closure may stop after an epoch.
 fn train(
     recipe: &Recipe,
@@ -83,8 +104,7 @@ fn train(
             !(self.0)()
         }
     }
-    let recipe = Recipe { batch: recipe.batch.min(rows.len()), ..recipe.clone() };
-    let prepared = Prepared::new(&recipe, rows, validation)?;
+    let prepared = prepare(recipe, rows, validation)?;
     let (_, outcome) = prepared.train(seed, &mut [], &mut Ask(stop));
     Ok((prepared, outcome))
 }

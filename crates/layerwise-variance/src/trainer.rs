@@ -4,10 +4,13 @@ use layerwise_data::Dataset;
 use layerwise_train::TrainError;
 use nalgebra::DMatrix;
 
+/// From inputs, features × n, to n · outputs numbers, sample after sample.
+pub type Function = Box<dyn Fn(&DMatrix<f64>) -> Result<Vec<f64>, TrainError>>;
+
 /// A function that was fitted to rows.
 pub struct Fit {
-    /// From inputs, features × n, to n · outputs numbers, sample after sample. For classes: outputs before any squashing, one a class.
-    pub predict: Box<dyn Fn(&DMatrix<f64>) -> Result<Vec<f64>, TrainError>>,
+    /// The function. For classes: outputs before any squashing, one a class.
+    pub predict: Function,
     /// Whether training ended at a number that was not finite; the function is then the last good one.
     pub broken: bool,
 }

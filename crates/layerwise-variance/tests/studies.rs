@@ -127,6 +127,14 @@ fn what_is_wrong_is_one_line() {
         say(&wrong, Point::new(8, &trainer)),
         "measure: should fit the targets, which are classes, got squared error"
     );
+    let one = moons.subset(&[0]);
+    assert!(trainer.check(&moons).is_ok());
+    let say_check = |trainer: &RecipeTrainer| trainer.check(&one).unwrap_err().to_string();
+    assert_eq!(say_check(&trainer), "validation part of two_moons: number of rows should be at least 1, got 0");
+    let mut wrong = RecipeTrainer { validation: 0.0, ..trainer.clone() };
+    assert!(wrong.check(&one).is_ok());
+    wrong.recipe.network.dropout = 2.0;
+    assert_eq!(say_check(&wrong), "network.dropout: should be in [0, 1), got 2");
     let refuses = By { name: "refuses".into(), fit: |_: &Dataset, _| Err(TrainError::recipe("rate", "should be low")) };
     assert_eq!(say(&study, Point::new(8, &refuses)), "rate: should be low");
     let nan =
