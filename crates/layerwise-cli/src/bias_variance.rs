@@ -123,7 +123,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // What cannot be drawn or trained on is refused before the folder is made.
     let checks = sizes.iter().map(|&rows| (rows, &trainer)).chain(widths.iter().map(|(_, trainer)| (most, trainer)));
     for (rows, trainer) in checks {
-        trainer.check(&study.source.draw(0, rows, study.seed)?)?;
+        let drawn = study.source.draw(0, rows, study.seed)?;
+        trainer.check(&drawn).map_err(|e| Failure::usage(format!("training sets of {rows} rows: {e}")))?;
     }
     let plan = study.plan(&points);
     let goes_on = |folder: &Path| Kept::fits(&folder.join("trainings"), &plan) && !folder.join("report.html").exists();

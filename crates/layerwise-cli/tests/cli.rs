@@ -218,7 +218,7 @@ fn errors_are_split_and_an_unfinished_study_goes_on() {
     let command =
         "bias-variance --data rows.csv --config quick.toml --sets 3 --starts 2 --rows 30,60 --widths 2,8 --seed 4";
     let text = folder.good(command);
-    assert!(text.contains("variance by sample") && text.contains("rows of a training set"), "{text}");
+    assert!(text.contains("variance by sample") && text.contains("on training rows"), "{text}");
     let made = "layerwise-bias-variance/bias-variance.json";
     let report: Value = serde_json::from_str(&folder.read(made)).unwrap();
     adds_up(&report["split"]);
@@ -252,7 +252,7 @@ fn errors_are_split_and_an_unfinished_study_goes_on() {
         folder.bad(&format!("bias-variance --data rows.csv --config quick.toml {rest}"), 2, parts);
     };
     bad("--sets 500", &["--sets", "at most 192", "the number of training rows", "got 500"]);
-    bad("--sets 190", &["validation part of rows.csv", "at least 1, got 0"]);
+    bad("--sets 190", &["training sets of 1 rows: validation part of rows.csv", "at least 1, got 0"]);
     bad("--sets 4 --rows 49", &["--rows", "at most 48 in each of 4 disjoint parts", "got 49"]);
     bad("--sets 0", &["--sets", "at least 1, got 0"]);
     bad("--sets 1 --starts 1", &["--sets times --starts", "at least 2"]);

@@ -112,7 +112,9 @@ fn capitalized(text: &str) -> String {
 }
 
 fn curve_header(curve: &VarianceCurve) -> [&str; 5] {
-    [&curve.along, "error", "bias", "variance", "on training rows"]
+    // "rows" for "rows of a training set": the table is wide enough.
+    let first = curve.along.split(" of ").next().unwrap_or_default();
+    [first, "error", "bias", "variance", "on training rows"]
 }
 
 fn curve_rows(curve: &VarianceCurve) -> Vec<Vec<String>> {
