@@ -71,6 +71,7 @@
 //! follow it with a pocket calculator, and with a line that runs it again: [`Gradcheck::replay`].
 #![forbid(unsafe_code)]
 
+mod activity;
 mod battery;
 mod case;
 mod derivative;
@@ -86,7 +87,9 @@ pub mod papers;
 mod regularizer;
 mod report;
 
-use layerwise_core::{Activation, GenericLayer, GenericLoss, GenericObjective, GenericRegularizer, Link, Pointwise};
+use layerwise_core::{
+    Activation, GenericActivity, GenericLayer, GenericLoss, GenericObjective, GenericRegularizer, Link, Pointwise,
+};
 
 pub use link::Formula;
 pub use objective::{Problem, Product};
@@ -198,6 +201,14 @@ impl Gradcheck {
             &regularizer::Subject { regularizer, name, levels: self.scope == Scope::InstructionSets, fault: None },
             self,
         )
+    }
+
+    /// Checks a penalty on activations.
+    pub fn activity(&self, activity: &dyn GenericActivity) -> Report {
+        let (mut objective, start) = (activity::OnActivations(activity), [0.0; activity::LEN]);
+        let problem = Problem::new(&mut objective, &start);
+        let problem = if activity.has_kinks() { problem.with_kinks() } else { problem };
+        self.objective(activity.name(), problem)
     }
 
     /// Checks a link of an optimizer against the formula of its paper.
