@@ -26,8 +26,8 @@ fn network() -> Network {
 fn penalties() -> [Penalty; 2] {
     let on = |groups: &[&str], biases| Where { groups: groups.iter().map(|g| g.to_string()).collect(), biases };
     [
-        Penalty { regularizer: Arc::new(L2 { strength: 0.1 }), on: on(&[], false) },
-        Penalty { regularizer: Arc::new(L2 { strength: 0.3 }), on: on(&["hidden2"], true) },
+        Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.1 }), on: on(&[], false) },
+        Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.3 }), on: on(&["hidden2"], true) },
     ]
 }
 

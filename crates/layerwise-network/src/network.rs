@@ -68,6 +68,13 @@ impl Network {
         self.nodes.iter().filter(|n| !n.plan.blocks.is_empty()).map(|n| n.group.as_str()).collect()
     }
 
+    /// The place of the layer whose output counts as the activations of a group: its last activation, else its last layer.
+    pub fn said_by(&self, group: &str) -> Option<usize> {
+        let layers = || self.nodes.iter().enumerate().rev().filter(|(_, node)| node.group == group);
+        let found = layers().find(|(_, node)| node.layer.range().is_some()).or_else(|| layers().next());
+        found.map(|(i, _)| i)
+    }
+
     /// 1 where θ holds a weight, 0 at biases and padding.
     pub fn weights_mask<S: Scalar>(&self) -> Buf<S> {
         self.mask(|block| block.role == Role::Weight)
@@ -130,6 +137,24 @@ impl Network {
     ///
     /// Panics: unless `forward` ran before with the same x.
     pub fn backward<S: Number>(&self, theta: &[S], grad: &mut [S], x: Mat<'_, S>, ws: &mut Workspace<S>, pass: Pass) {
+        self.backward_with(theta, grad, x, ws, pass, None, &mut |_, _, _| {});
+    }
+
+    /// The same, with ∂L/∂x of the inputs if it is wanted. Each layer's place, output and complete delta pass `at_layer`, which may
+    /// add to the delta, before they go on to the layers below.
+    ///
+    /// Panics: as [`Network::backward`].
+    #[expect(clippy::too_many_arguments, reason = "one pass, and the two things that few callers want")]
+    pub fn backward_with<S: Number>(
+        &self,
+        theta: &[S],
+        grad: &mut [S],
+        x: Mat<'_, S>,
+        ws: &mut Workspace<S>,
+        pass: Pass,
+        mut dx: Option<MatMut<'_, S>>,
+        at_layer: &mut dyn FnMut(usize, Mat<'_, S>, &mut [S]),
+    ) {
         assert!(
             x.cols() == ws.n() && grad.len() == self.n_theta,
             "backward: x has {} columns, forward saw {}; grad has {} numbers, should be {}",
@@ -148,6 +173,8 @@ impl Network {
                     elementwise::zip(delta, of_later, |d, l| *d += l);
                 }
             }
+            let (y, dy) = ws.parts(i);
+            at_layer(i, y, dy.into_data());
             flag -= node.plan.blocks.len();
             let view = ws.backward_windows(i, flag, node.plan.blocks.len());
             S::layer(&*node.layer).backward(Backward {
@@ -156,7 +183,7 @@ impl Network {
                 x: if i == 0 { x } else { view.x },
                 y: view.y,
                 dy: view.dy,
-                dx: if i == 0 { None } else { view.dx },
+                dx: if i == 0 { dx.take() } else { view.dx },
                 cache: view.cache,
                 pass,
             });

@@ -103,6 +103,13 @@ impl<S: Scalar> Workspace<S> {
         self.y(self.places.len() - 1)
     }
 
+    /// The activations of layer i and their delta.
+    pub(crate) fn parts(&mut self, i: usize) -> (Mat<'_, S>, MatMut<'_, S>) {
+        let place = self.places[i];
+        let range = place.at..place.at + place.width * self.n;
+        (Mat::new(&self.y[range.clone()], place.width, self.n), MatMut::new(&mut self.dy[range], place.width, self.n))
+    }
+
     /// Output, its delta to be written, and the losses per sample to be written.
     pub fn output_parts(&mut self) -> (Mat<'_, S>, MatMut<'_, S>, &mut [S]) {
         let place = self.places[self.places.len() - 1];

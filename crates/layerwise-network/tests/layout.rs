@@ -96,7 +96,7 @@ fn penalties_fall_on_their_groups_and_on_biases_if_asked() {
     }
     let check = |groups: &[&str], biases: bool, hit: &[usize]| {
         let on = Where { groups: groups.iter().map(|g| g.to_string()).collect(), biases };
-        let of = |regularizer: Arc<dyn Regularizer>| Penalty { regularizer, on: on.clone() };
+        let of = |regularizer: Arc<dyn Regularizer>| Penalty::Parameters { regularizer, on: on.clone() };
         // What a penalty on these blocks alone gives, beside a gradient and parameters of elsewhere.
         let (mut value, mut grad, mut moved) = (0.0, vec![7.0; theta.len()], theta.to_vec());
         for i in network.blocks().enumerate().filter(|(i, _)| hit.contains(i)).flat_map(|(_, (_, b))| b.range()) {

@@ -44,7 +44,7 @@ impl<S: Number> Objective<S> for Case<S> {
 
 fn case<S: Number>(network: &Network) -> Case<S> {
     let mut rng = Key::new(4, Purpose::Data).rng();
-    let l2 = Penalty { regularizer: Arc::new(L2 { strength: 0.1 }), on: Where::default() };
+    let l2 = Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.1 }), on: Where::default() };
     Case {
         network: network.clone(),
         loss: Losses::SoftmaxCrossEntropy(SoftmaxCrossEntropy { smoothing: 0.1, ..Default::default() }).boxed(),

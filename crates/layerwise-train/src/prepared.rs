@@ -10,6 +10,7 @@ use layerwise_tensor::{Key, Purpose};
 use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate};
 use crate::fit::TrainScores;
+use crate::mixup::Mixup;
 use crate::recipe::Recipe;
 use crate::run::{Run, Setup};
 use crate::samples::Samples;
@@ -45,9 +46,15 @@ impl<S: Real> Prepared<S> {
         };
         let scaled = |data: &Dataset| Samples::new(data, &scaler, &target_scaler).map(Arc::new);
         let network = recipe.network_for(train)?;
+        let loss = recipe.loss_for(&train.target);
+        if let (Some(_), Target::Classes { .. }) = (recipe.mixup, &train.target) {
+            Mixup::check_loss(&*loss).map_err(|problem| TrainError::recipe("mixup", problem))?;
+        }
         let setup = Setup {
-            loss: recipe.loss_for(&train.target),
+            loss,
             penalties: recipe.penalties_for(&network)?,
+            jacobian: recipe.jacobian.map(|jacobian| jacobian.penalty()),
+            mixup: recipe.mixup,
             optimizer: recipe.optimizer.build().on(network.blocks().map(|(_, block)| block)),
             train: scaled(train)?,
             batch: recipe.batch,
@@ -65,7 +72,7 @@ impl<S: Real> Prepared<S> {
     }
 
     /// The risk of the first `rows` training rows, or of all if there are fewer, with penalties and without noise: what solvers and
-    /// curvature work on.
+    /// curvature work on. The penalty on the Jacobian and mixtures of rows are not in it.
     ///
     /// Panics: if the workspace is for fewer rows.
     pub fn risk<'a>(&'a self, rows: usize, workspace: &'a mut Workspace<S>) -> Supervised<'a, S> {

@@ -6,13 +6,15 @@ use layerwise_core::Loss;
 use layerwise_core::loss::TargetKind;
 use layerwise_data::{Dataset, Scaling, Target};
 use layerwise_losses::Losses;
-use layerwise_network::{Network, Penalty, Where};
+use layerwise_network::{Network, Penalty};
 use layerwise_optimizers::{Optimizers, ReduceOnPlateau};
-use layerwise_regularizers::Regularizers;
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::Ensemble;
 use crate::error::TrainError;
 use crate::layer_spec::NetworkSpec;
+use crate::mixup::Mixup;
+use crate::penalties::{ActivitySpec, JacobianSpec, PenaltySpec};
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +41,23 @@ pub struct Recipe {
     /// Lower the rate when the validation loss no longer falls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reduce_on_plateau: Option<ReduceOnPlateau>,
+    /// A penalty on how much outputs change with inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jacobian: Option<JacobianSpec>,
+    /// Train on mixtures of rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<Mixup>,
+    /// Train several networks, whose predictions are averaged. A diagnosis looks at one training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<Ensemble>,
     /// The hidden layers.
     pub network: NetworkSpec,
     /// λΩ(θ) and constraints.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub penalties: Vec<PenaltySpec>,
+    /// λΩ of what layers say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub activities: Vec<ActivitySpec>,
 }
 
 /// When to stop early.
@@ -62,20 +76,6 @@ impl Default for EarlyStopping {
     }
 }
 
-/// A penalty and where it acts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PenaltySpec {
-    /// What it is, with its strength.
-    pub penalty: Regularizers,
-    /// Layers by name (`hidden1`, …, `output`); all if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub layers: Vec<String>,
-    /// On biases too.
-    #[serde(default)]
-    pub biases: bool,
-}
-
 impl Default for Recipe {
     fn default() -> Self {
         Recipe {
@@ -88,8 +88,12 @@ impl Default for Recipe {
             loss: None,
             early_stopping: Some(EarlyStopping::default()),
             reduce_on_plateau: None,
+            jacobian: None,
+            mixup: None,
+            ensemble: None,
             network: NetworkSpec::default(),
             penalties: Vec::new(),
+            activities: Vec::new(),
         }
     }
 }
@@ -132,6 +136,18 @@ impl Recipe {
         for (i, penalty) in self.penalties.iter().enumerate() {
             penalty.penalty.check().map_err(|p| TrainError::recipe(format!("penalties[{i}]"), p))?;
         }
+        for (i, activity) in self.activities.iter().enumerate() {
+            activity.penalty.check().map_err(|p| TrainError::recipe(format!("activities[{i}]"), p))?;
+        }
+        if let Some(jacobian) = &self.jacobian {
+            jacobian.check().map_err(under("jacobian"))?;
+        }
+        if let Some(mixup) = &self.mixup {
+            mixup.check().map_err(under("mixup"))?;
+        }
+        if let Some(ensemble) = &self.ensemble {
+            ensemble.check().map_err(under("ensemble"))?;
+        }
         Ok(())
     }
 
@@ -154,21 +170,12 @@ impl Recipe {
 
     /// The penalties in their places.
     ///
-    /// Errors: a layer name that the network does not have.
+    /// Errors: a layer name that the network does not have, or activations that a penalty is not made for.
     pub fn penalties_for(&self, network: &Network) -> Result<Vec<Penalty>, TrainError> {
-        let groups = network.groups();
-        let mut penalties = Vec::new();
-        for (i, spec) in self.penalties.iter().enumerate() {
-            if let Some(unknown) = spec.layers.iter().find(|name| !groups.contains(&name.as_str())) {
-                let problem = format!("should be among {}, got `{unknown}`", groups.join(", "));
-                return Err(TrainError::recipe(format!("penalties[{i}].layers"), problem));
-            }
-            penalties.push(Penalty {
-                regularizer: spec.penalty.boxed().into(),
-                on: Where { groups: spec.layers.clone(), biases: spec.biases },
-            });
-        }
-        Ok(penalties)
+        let on_parameters = self.penalties.iter().enumerate().map(|(i, p)| p.on(network, &format!("penalties[{i}]")));
+        let on_activations =
+            self.activities.iter().enumerate().map(|(i, p)| p.on(network, &format!("activities[{i}]")));
+        on_parameters.chain(on_activations).collect()
     }
 }
 

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use layerwise_core::{Loss, Objective, Pass, Real, Step};
 use layerwise_data::fill_order;
-use layerwise_network::{Batch, Network, Penalty, Probe, Snapshot, Supervised, Workspace};
+use layerwise_network::{
+    Batch, Contracted, Jacobian, JacobianRoom, Network, Penalty, Probe, Snapshot, Supervised, Workspace,
+};
 use layerwise_optimizers::{Optimizer, State};
 use layerwise_tensor::{Buf, Key, Purpose, elementwise};
 
 use crate::evaluate::{Scores, Tally};
+use crate::mixup::Mixup;
 use crate::samples::{Picked, Samples};
 
 /// What a run does not change: everything but the numbers.
@@ -21,6 +24,10 @@ pub struct Setup<S: Real> {
     pub loss: Arc<dyn Loss>,
     /// λΩ and constraints.
     pub penalties: Vec<Penalty>,
+    /// A penalty on how much outputs change with inputs.
+    pub jacobian: Option<Jacobian>,
+    /// How rows are mixed.
+    pub mixup: Option<Mixup>,
     /// The optimizer.
     pub optimizer: Optimizer,
     /// The training rows.
@@ -29,6 +36,18 @@ pub struct Setup<S: Real> {
     pub batch: usize,
     /// 1 at the weights of θ.
     pub weights: Buf<S>,
+}
+
+impl<S: Real> Setup<S> {
+    /// Memory for the penalty on the Jacobian, if there is one.
+    fn slopes(&self) -> Option<JacobianRoom<S>> {
+        self.jacobian.map(|_| JacobianRoom::new(&self.network, self.batch.min(self.train.len())))
+    }
+
+    /// Of how many classes a row may be mixed; 0 if none is.
+    fn shares(&self) -> usize {
+        self.mixup.map_or(0, |_| self.network.d_out())
+    }
 }
 
 /// A step whose risk or gradient was not finite: nothing was updated.
@@ -58,7 +77,11 @@ pub struct Run<S: Real> {
     grad: Buf<S>,
     state: State<S>,
     workspace: Workspace<S>,
+    /// Memory for the penalty on the Jacobian.
+    slopes: Option<JacobianRoom<S>>,
     picked: Picked<S>,
+    /// The rows that the picked ones are mixed with.
+    partners: Vec<usize>,
     order: Vec<usize>,
     /// Next row within `order`.
     cursor: usize,
@@ -82,7 +105,9 @@ impl<S: Real> Run<S> {
             grad: Buf::zeros(n),
             state: setup.optimizer.state(n),
             workspace: Workspace::new(&setup.network, batch),
-            picked: setup.train.room(batch),
+            slopes: setup.slopes(),
+            picked: setup.train.room(batch, setup.shares()),
+            partners: vec![0; batch],
             order: (0..rows).collect(),
             cursor: rows,
             epoch: 0,
@@ -113,7 +138,10 @@ impl<S: Real> Run<S> {
         } else {
             setup.optimizer.state(self.theta.len())
         };
-        Run { setup, state, ..self.clone() }
+        let same_rows = setup.shares() == self.setup.shares();
+        let picked =
+            if same_rows { self.picked.clone() } else { setup.train.room(self.partners.len(), setup.shares()) };
+        Run { state, picked, slopes: setup.slopes(), setup, ..self.clone() }
     }
 
     /// The parameters, as they are stepped.
@@ -187,11 +215,18 @@ impl<S: Real> Run<S> {
         let end = (self.cursor + setup.batch).min(self.order.len());
         self.picked.pick(&setup.train, &self.order[self.cursor..end]);
         let n = end - self.cursor;
-        self.cursor = end;
         self.step += 1;
+        if let Some(mixup) = setup.mixup {
+            let mut rng = Key::new(self.seed, Purpose::Shuffle).step(self.step).layer(1).rng();
+            let partners = &mut self.partners[..n];
+            partners.copy_from_slice(&self.order[self.cursor..end]);
+            rng.shuffle(partners);
+            self.picked.mix(&setup.train, partners, S::of(mixup.share(&mut rng)));
+        }
+        self.cursor = end;
         let rows = self.picked.rows();
-        let batch = Batch { x: rows.x(0..n), targets: rows.targets(0..n), weights: rows.weights(0..n) };
-        let value = Supervised {
+        let batch = Batch { x: rows.x(0..n), targets: self.picked.targets(n), weights: rows.weights(0..n) };
+        let mut risk = Supervised {
             network: &setup.network,
             loss: &*setup.loss,
             penalties: &setup.penalties,
@@ -199,8 +234,14 @@ impl<S: Real> Run<S> {
             workspace: &mut self.workspace,
             pass: Pass::Train,
             key: Key::new(self.seed, Purpose::Mask).step(self.step),
-        }
-        .eval(&self.theta, &mut self.grad);
+        };
+        let value = match (setup.jacobian, &mut self.slopes) {
+            (Some(jacobian), Some(room)) => {
+                let directions = Key::new(self.seed, Purpose::Direction).step(self.step);
+                Contracted { risk, jacobian, directions, room }.eval(&self.theta, &mut self.grad)
+            }
+            _ => risk.eval(&self.theta, &mut self.grad),
+        };
         let finite = value.finite() && elementwise::all_finite(&self.grad);
         if !finite {
             return Err(self.locate());

@@ -199,7 +199,7 @@ impl Whole {
         let penalties: Vec<Penalty> = self
             .penalties
             .iter()
-            .map(|(r, on)| Penalty { regularizer: Arc::clone(r) as Arc<_>, on: on.clone() })
+            .map(|(r, on)| Penalty::Parameters { regularizer: Arc::clone(r) as Arc<_>, on: on.clone() })
             .collect();
         let x = Mat::new(&x, self.network.d_in(), self.n_samples);
         let loss: &dyn Loss = &*self.loss;
