@@ -14,7 +14,7 @@ mod workspace;
 
 pub use builder::Builder;
 pub use jacobian::{Contracted, Jacobian, JacobianRoom};
-pub use network::{Network, Node};
+pub use network::{AtLayer, Network, Node};
 pub use snapshot::{Probe, Snapshot};
 pub use supervised::{Batch, Penalty, Supervised, Where};
 pub use workspace::Workspace;

@@ -20,6 +20,9 @@ pub struct Node {
     pub d_in: usize,
 }
 
+/// What sees each layer on the way back: its place, its output, and its delta, to be added to.
+pub type AtLayer<'a, S> = dyn FnMut(usize, Mat<'_, S>, &mut [S]) + 'a;
+
 /// A chain of layers over one flat θ. Cheap to clone: it owns no numbers.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -153,7 +156,7 @@ impl Network {
         ws: &mut Workspace<S>,
         pass: Pass,
         mut dx: Option<MatMut<'_, S>>,
-        at_layer: &mut dyn FnMut(usize, Mat<'_, S>, &mut [S]),
+        at_layer: &mut AtLayer<'_, S>,
     ) {
         assert!(
             x.cols() == ws.n() && grad.len() == self.n_theta,

@@ -324,8 +324,9 @@ impl Model {
             };
             self.network.blocks().map(block).collect()
         };
-        file.blocks = blocks(&self.thetas[0]);
-        file.members = self.thetas[1..].iter().map(blocks).collect();
+        let mut members = self.thetas.iter().map(blocks);
+        file.blocks = members.next().unwrap_or_default();
+        file.members = members.collect();
         let text = serde_json::to_string(&file)
             .map_err(|e| TrainError::Model { file: name.clone(), problem: e.to_string() })?;
         write_whole(path, text.as_bytes()).map_err(|cause| TrainError::Io { file: name, cause })

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! The examples are the tutorial: `csv` (a table to predictions), `digits` (train, stop early, look at the curve),
-//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `diagnose` (why is
+//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `regularization` (what keeps rows
+//! from being learnt by heart), `diagnose` (why is
 //! this training hard?).
 #![forbid(unsafe_code)]
 
@@ -57,10 +58,14 @@ pub use layerwise_optimizers::{
     ScheduleFreeAdamw, ScheduleFreeSgd, Schedules, Sgd,
 };
 pub use layerwise_pretrain::Pretraining;
-pub use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
+pub use layerwise_regularizers::{
+    Activities, ElasticNet, GroupLasso, L1, L2, MaxNorm, Orthogonality, ProximalGroupLasso, ProximalL1, Regularizers,
+    Sparsity, StudentT,
+};
 pub use layerwise_tensor::Scalar;
 pub use layerwise_train::{
-    EarlyStopping, MlpClassifier, MlpRegressor, Model, NetworkSpec, PenaltySpec, Prepared, Recipe, Run, TrainError,
+    ActivitySpec, EarlyStopping, Ensemble, JacobianSpec, Mixup, MlpClassifier, MlpRegressor, Model, NetworkSpec,
+    PenaltySpec, Prepared, Recipe, Run, Spread, TrainError,
 };
 
 /// The example of the README is compiled with the tests.

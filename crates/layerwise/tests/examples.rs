@@ -9,6 +9,9 @@ mod digits;
 #[allow(dead_code)]
 #[path = "../examples/own_activation.rs"]
 mod own_activation;
+#[allow(dead_code)]
+#[path = "../examples/regularization.rs"]
+mod regularization;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -20,6 +23,11 @@ fn digits_are_learnt() -> Result {
 #[test]
 fn an_own_activation_is_checked_and_learns() -> Result {
     own_activation::main()
+}
+
+#[test]
+fn regularizations_keep_rows_from_being_learnt_by_heart() -> Result {
+    regularization::main()
 }
 
 #[test]
