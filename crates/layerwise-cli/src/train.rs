@@ -1,12 +1,12 @@
 //! `layerwise train`: one training, saved with everything that prediction needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use layerwise_data::Task;
+use layerwise_data::{Schema, Split, Task};
 use layerwise_report::{About, Training, training_page};
 use layerwise_tensor::Team;
-use layerwise_train::{Epoch, Model, Prepared, Recipe, StopReason};
+use layerwise_train::{Ensemble, Epoch, Model, Prepared, Recipe, Scores, StopReason};
 
 use crate::failure::Failure;
 use crate::rows::{DataArguments, threads};
@@ -47,6 +47,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let prepared = Prepared::<f32>::new(&recipe, &parts.train, Some(&parts.validation))?;
     let folder = files::output_folder(arguments.out.as_deref(), "layerwise-model")?;
     progress::catch_interrupts();
+    if let Some(ensemble) = recipe.ensemble {
+        let json = arguments.json.as_deref().filter(|_| !to_stdout);
+        return members(ensemble, &prepared, (&parts, schema, &name), threads, (&folder, json, to_stdout));
+    }
     eprintln!(
         "training {} parameters on {name}: {} rows, {} features",
         prepared.setup.network.n_params(),
@@ -124,6 +128,59 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// An ensemble: its members, and how good their mean is.
+fn members(
+    ensemble: Ensemble,
+    prepared: &Prepared<f32>,
+    (parts, schema, name): (&Split, Option<Schema>, &str),
+    threads: usize,
+    (folder, json, to_stdout): (&Path, Option<&Path>, bool),
+) -> Result<(), Failure> {
+    let recipe = &prepared.recipe;
+    eprintln!("training an ensemble on {name}: {} rows, {} features", parts.train.len(), parts.train.n_features());
+    let members = prepared.members(ensemble, recipe.seed, threads, &progress::interrupted)?;
+    let mut model = Model::ensemble(prepared, &parts.train, &members)?;
+    if let Some(schema) = schema {
+        model = model.with_schema(schema);
+    }
+    let [train, validation, test] = [&parts.train, &parts.validation, &parts.test].map(|rows| model.evaluate(rows));
+    let (train, validation, test) = (train?, validation?, test?);
+    let what = if parts.train.task() == Task::Classification { "error" } else { "unexplained variance (1 - R²)" };
+    let out_of_bag = members.out_of_bag.map_or(String::new(), |error| format!(", {error:.4} out of bag"));
+    let line = format!(
+        "{} members: {what} {:.4} on training rows{out_of_bag}, {:.4} on validation rows, {:.4} on test rows",
+        members.outcomes.len(),
+        train.error,
+        validation.error,
+        test.error
+    );
+    let scores = |scores: Scores| serde_json::json!({ "loss": scores.loss, "error": scores.error });
+    let summary = serde_json::json!({
+        "members": members.outcomes.len(),
+        "epochs": members.outcomes.iter().map(|outcome| outcome.epoch).collect::<Vec<_>>(),
+        "measure": what,
+        "train": scores(train),
+        "out_of_bag": members.out_of_bag,
+        "validation": scores(validation),
+        "test": scores(test),
+        "seed": recipe.seed,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    model.save(folder.join("model.json"))?;
+    files::write(&folder.join("recipe.toml"), &config::write(recipe)?)?;
+    if let Some(path) = json {
+        files::write(path, &format!("{summary:#}\n"))?;
+    }
+    if to_stdout {
+        eprintln!("{line}");
+        progress::print(&format!("{summary:#}\n"))?;
+    } else {
+        progress::print(&format!("{line}\n"))?;
+    }
+    eprintln!("model: {}", folder.join("model.json").display());
+    Ok(())
 }
 
 /// The learning curves as a table.

@@ -86,6 +86,9 @@ fn from_a_table_to_predictions() {
     assert!(table.starts_with("prediction,p(daisy),p(rose)\n"), "{table}");
     folder.good("predict --model model/model.json --data new.csv --out out.csv");
     assert_eq!(folder.read("out.csv"), "prediction\nrose\ndaisy\n");
+    // Without noise and alone, the network has no doubt.
+    let table = folder.good("predict --model model/model.json --data new.csv --passes 5");
+    assert_eq!(table, "prediction,spread\nrose,0\ndaisy,0\n");
     // The same seed gives the same model, on any number of threads.
     folder.good("train --data flowers.csv --target kind --config quick.toml --out again --threads 1");
     assert_eq!(folder.read("model/model.json"), folder.read("again/model.json"));
@@ -103,6 +106,28 @@ fn from_a_table_to_predictions() {
     folder.bad("predict --model model/model.json --data wrong.csv", 2, &["line 2", "color", "green"]);
     folder.bad("predict --model quick.toml --data new.csv", 2, &["quick.toml", "should be a model file"]);
     folder.bad("predict --model none.json --data new.csv", 1, &["none.json"]);
+}
+
+#[test]
+fn ensembles_are_trained_and_predict_with_their_spread() {
+    let folder = Folder::new("ensemble");
+    folder.write("flowers.csv", flowers(';'));
+    folder.write("bagged.toml", format!("ensemble = {{ kind = \"bagged\", members = 3 }}\n{QUICK}"));
+    let said =
+        folder.good("train --data flowers.csv --target kind --config bagged.toml --out model --json result.json");
+    assert!(said.starts_with("3 members: error") && said.contains("out of bag"), "{said}");
+    let result: Value = serde_json::from_str(&folder.read("result.json")).unwrap();
+    assert!(result["test"]["error"].as_f64().unwrap() < 0.2 && result["out_of_bag"].is_f64(), "{result}");
+    folder.write("new.csv", "color,width,length\nred,9,9\nblue,0.5,1\n");
+    let table = folder.good("predict --model model/model.json --data new.csv --passes 0 --probabilities");
+    assert!(table.starts_with("prediction,p(daisy),p(rose),spread\nrose,"), "{table}");
+    assert!(
+        table.lines().skip(1).all(|line| line.rsplit(',').next().unwrap().parse::<f64>().unwrap() > 0.0),
+        "{table}"
+    );
+    folder.bad("predict --model model/model.json --data new.csv --passes 100001", 2, &["--passes", "at most 100000"]);
+    folder.write("none.toml", "ensemble = { kind = \"snapshots\", members = 0 }");
+    folder.bad("train --data flowers.csv --config none.toml", 2, &["none.toml", "members should be at least 1, got 0"]);
 }
 
 #[test]
