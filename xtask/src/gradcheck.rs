@@ -1,6 +1,7 @@
 //! `cargo xtask gradcheck`: every component of every catalog, every link, and whole networks, by `layerwise-gradcheck`.
 
 mod components;
+mod contracted;
 mod implementors;
 mod networks;
 mod pretraining;

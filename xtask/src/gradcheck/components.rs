@@ -14,12 +14,15 @@ use layerwise_optimizers::{
     FreeFromSchedule, Only, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax, ScaleByAmsgrad,
     ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
 };
-use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
+use layerwise_regularizers::{
+    Activities, ElasticNet, GroupLasso, Groups, L1, L2, MaxNorm, Orthogonality, ProximalGroupLasso, ProximalL1,
+    Regularizers, Sparsity, StudentT,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{networks, pretraining};
+use super::{contracted, networks, pretraining};
 
 /// A component and how to check it.
 pub struct Item {
@@ -143,6 +146,11 @@ pub fn all() -> Vec<Item> {
                 L1 { strength: 0.5 }.into(),
                 ProximalL1 { strength: 0.5 }.into(),
                 ElasticNet { l1: 0.5, l2: 0.25 }.into(),
+                GroupLasso { strength: 0.5, groups: Groups::Incoming }.into(),
+                GroupLasso { strength: 0.5, groups: Groups::Outgoing }.into(),
+                ProximalGroupLasso { strength: 0.5, groups: Groups::Incoming }.into(),
+                ProximalGroupLasso { strength: 0.5, groups: Groups::Outgoing }.into(),
+                Orthogonality { strength: 0.5 }.into(),
                 MaxNorm { limit: 0.5 }.into(),
             ],
         ],
@@ -150,9 +158,35 @@ pub fn all() -> Vec<Item> {
         |r| r.boxed().name(),
         |settings, r| settings.regularizer(&*r.generic()),
     ));
+    items.extend(activities());
     items.extend(links());
     items.extend(networks::all());
+    items.extend(contracted::all());
     items.extend(pretraining::all());
+    items
+}
+
+/// Penalties on activations: some have the name of a regularizer, whose formula they share.
+fn activities() -> Vec<Item> {
+    let mut items = catalog(
+        "Activity",
+        Activities::TYPES,
+        [
+            Activities::all(),
+            vec![
+                L1 { strength: 0.5 }.into(),
+                L2 { strength: 0.5 }.into(),
+                StudentT { strength: 0.5 }.into(),
+                Sparsity { mean: 0.25, strength: 0.5 }.into(),
+            ],
+        ],
+        Activities::name,
+        |a| a.boxed().name(),
+        |settings, a| settings.clone().name(format!("activity-{}", a.name())).activity(&*a.generic()),
+    );
+    items.iter_mut().for_each(|item| item.name = format!("activity-{}", item.name));
+    // How the check looks at them.
+    items[0].covers.push(("Objective", "OnActivations"));
     items
 }
 
