@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use layerwise_core::{Regularizer, RegularizerKernel};
 use layerwise_tensor::simd::{self, Kernel};
-use layerwise_tensor::{Mat, MatMut, Op, Scalar, Write};
+use layerwise_tensor::{Mat, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// λ ‖WᵀW − I‖²_F over the smaller side of W, which is 0 where its columns or rows are orthonormal.
@@ -55,20 +55,8 @@ impl<S: Scalar> RegularizerKernel<S> for Orthogonality {
         let mut total = S::ZERO;
         for left in tiles(rows.min(cols)) {
             for right in tiles(rows.min(cols)) {
-                if rows < cols {
-                    total += simd::run(Rows { theta, grad, strength, left: left.clone(), right });
-                    continue;
-                }
-                let columns =
-                    |of: &Range<usize>| Mat::new(&theta.data()[of.start * rows..of.end * rows], rows, of.len());
-                let mut products = [S::ZERO; TILE * TILE];
-                let products = &mut products[..left.len() * right.len()];
-                let to = MatMut::new(products, left.len(), right.len());
-                S::gemm(to, Write::Set, Op::T(columns(&left)), Op::N(columns(&right)));
-                total += distance(products, left.len(), left == right, strength);
-                let grad = MatMut::new(&mut grad[right.start * rows..right.end * rows], rows, right.len());
-                let products = Mat::new(products, left.len(), right.len());
-                S::gemm(grad, Write::Add, Op::N(columns(&left)), Op::N(products));
+                let (left, of_rows) = (left.clone(), rows < cols);
+                total += simd::run(Tile { theta, grad, strength, left, right, of_rows });
             }
         }
         strength * total
@@ -93,22 +81,41 @@ fn distance<S: Scalar>(products: &mut [S], rows: usize, on_diagonal: bool, stren
     total
 }
 
-/// The part of two sets of rows: Σ over their products, and what they add to the gradient of the left ones.
-struct Rows<'a, S> {
+/// The part of two sets of rows, or of columns: Σ of the squares of their products, and what they add to the gradient. Plain loops,
+/// since the bits of a matrix product depend on whether the processor fuses multiplication and addition.
+struct Tile<'a, S> {
     theta: Mat<'a, S>,
     grad: &'a mut [S],
     strength: S,
     left: Range<usize>,
     right: Range<usize>,
+    of_rows: bool,
 }
 
-impl<S: Scalar> Kernel for Rows<'_, S> {
+impl<S: Scalar> Kernel for Tile<'_, S> {
     type Out = S;
     #[inline(always)]
     fn run(self) -> S {
-        let Rows { theta, grad, strength, left, right } = self;
+        let Tile { theta, grad, strength, left, right, of_rows } = self;
+        let rows = theta.rows();
         let mut products = [S::ZERO; TILE * TILE];
         let products = &mut products[..left.len() * right.len()];
+        if !of_rows {
+            for (products, j) in products.chunks_exact_mut(left.len()).zip(right.clone()) {
+                for (product, i) in products.iter_mut().zip(left.clone()) {
+                    *product = dot(theta.col(i), theta.col(j));
+                }
+            }
+            let total = distance(products, left.len(), left == right, strength);
+            for (products, j) in products.chunks_exact(left.len()).zip(right) {
+                for (product, i) in products.iter().zip(left.clone()) {
+                    for (grad, w) in grad[j * rows..(j + 1) * rows].iter_mut().zip(theta.col(i)) {
+                        *grad += *product * *w;
+                    }
+                }
+            }
+            return total;
+        }
         for column in theta.columns() {
             for (products, right) in products.chunks_exact_mut(left.len()).zip(&column[right.clone()]) {
                 for (product, left) in products.iter_mut().zip(&column[left.clone()]) {
@@ -117,7 +124,7 @@ impl<S: Scalar> Kernel for Rows<'_, S> {
             }
         }
         let total = distance(products, left.len(), left == right, strength);
-        for (grad, column) in grad.chunks_exact_mut(theta.rows()).zip(theta.columns()) {
+        for (grad, column) in grad.chunks_exact_mut(rows).zip(theta.columns()) {
             for (products, right) in products.chunks_exact(left.len()).zip(&column[right.clone()]) {
                 for (grad, product) in grad[left.clone()].iter_mut().zip(products) {
                     *grad += *product * *right;
@@ -126,4 +133,20 @@ impl<S: Scalar> Kernel for Rows<'_, S> {
         }
         total
     }
+}
+
+/// Σ aᵢ bᵢ, in interleaved sums.
+#[inline(always)]
+fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
+    let mut sums = [S::ZERO; TILE];
+    for (a, b) in a.chunks(TILE).zip(b.chunks(TILE)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += *a * *b;
+        }
+    }
+    let mut total = S::ZERO;
+    for sum in sums {
+        total += sum;
+    }
+    total
 }
