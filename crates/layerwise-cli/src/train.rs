@@ -69,6 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         StopReason::Epochs => "all epochs done".to_owned(),
         StopReason::EarlyStopping => "stopped early".to_owned(),
         StopReason::Asked => "stopped by you".to_owned(),
+        StopReason::Settled => "no way down any more".to_owned(),
         StopReason::NotFinite(trouble) => format!("stopped: {trouble}"),
     };
     let summary = serde_json::json!({

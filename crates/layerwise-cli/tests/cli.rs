@@ -264,6 +264,44 @@ fn wrong_configurations_and_commands_are_one_line_and_status_2() {
 }
 
 #[test]
+fn a_configuration_may_name_a_solver_where_nothing_is_noisy() {
+    let folder = Folder::new("solver");
+    folder.write("flowers.csv", flowers(','));
+    for kind in ["l-bfgs", "k-fac", "leave-saddles"] {
+        let out = folder.0.join(kind);
+        folder.write(
+            "c.toml",
+            format!("epochs = 12\n[network]\nhidden = [6]\n[solver]\nkind = \"{kind}\"\nrows = 150\n"),
+        );
+        let said = folder.good(&format!("train --data flowers.csv --target kind --config c.toml --out {kind}"));
+        assert!(said.contains("on test rows"), "{said}");
+        let history = fs::read_to_string(out.join("history.csv")).unwrap();
+        let losses: Vec<f64> =
+            history.lines().skip(1).map(|row| row.split(',').nth(2).unwrap().parse().unwrap()).collect();
+        assert!(losses.len() > 3 && losses.last() < losses.first(), "{history}");
+        let again = fs::read_to_string(out.join("recipe.toml")).unwrap();
+        assert!(again.contains(&format!("kind = \"{kind}\"")) && again.contains("rows = 150"), "{again}");
+    }
+    folder.write("c.toml", "[network]\ndropout = 0.2\n[solver]\nkind = \"l-bfgs\"\n");
+    folder.bad(
+        "train --data flowers.csv --target kind --config c.toml",
+        2,
+        &["l-bfgs", "same twice", "dropout in hidden1"],
+    );
+    folder.write("c.toml", "[network]\nhidden = [900]\n[solver]\nkind = \"saddle-free-newton\"\n");
+    let many = ["parameters should be at most 2000, got", "leave-saddles estimates"];
+    folder.bad("train --data flowers.csv --target kind --config c.toml", 2, &many);
+    folder.write("c.toml", "solver = \"l-bfsg\"\n");
+    folder.bad("train --data flowers.csv --target kind --config c.toml", 2, &["did you mean `l-bfgs`?"]);
+    folder.write("c.toml", "solver = \"l-bfgs\"\n");
+    folder.bad(
+        "diagnose --data flowers.csv --target kind --config c.toml",
+        2,
+        &["solver", "should be absent", "l-bfgs"],
+    );
+}
+
+#[test]
 fn a_training_that_breaks_keeps_its_last_good_parameters() {
     let folder = Folder::new("broken");
     folder.write("c.toml", "epochs = 3\nearly_stopping = { patience = 9 }\n[optimizer]\nkind = \"sgd\"\nrate = 1e30\n");

@@ -17,8 +17,8 @@ use crate::krylov::norm;
 use crate::leave_saddles::refused;
 use crate::spectral::CurvatureError;
 
-/// λ changes by this factor a step.
-const GENTLE: f64 = 19.0 / 20.0;
+/// λ changes by this factor at a look: the paper's (19/20)⁵ of a look every five steps.
+const GENTLE: f64 = 0.7737809375;
 /// Inverses are new in each of the first steps.
 const FIRST: u64 = 3;
 /// How much λ grows after a step that led up, and how often in a row it may.
@@ -94,6 +94,9 @@ pub struct KfacStep {
 }
 
 impl Kfac {
+    /// Rows for factors and for the model, at least, if there are so many: from fewer they are noise.
+    pub const FEWEST: usize = 100;
+
     /// Errors: a value out of range.
     pub fn check(&self) -> Result<(), String> {
         let should = |holds: bool, name: &str, what: &str, got: &dyn std::fmt::Display| {
@@ -230,12 +233,11 @@ where
         let ratio = (after - value) / model;
         // Not for NaN.
         let taken = after <= value;
-        let factor = GENTLE.powi(self.of.adapt_every.min(1000) as i32);
         self.damping *= match ratio {
             _ if !taken => SHOCK,
-            ratio if ratio > 0.75 => factor,
+            ratio if ratio > 0.75 => GENTLE,
             ratio if ratio >= 0.25 => 1.0,
-            _ => 1.0 / factor,
+            _ => 1.0 / GENTLE,
         };
         if taken {
             self.last.copy_from_slice(&self.proposal);
@@ -291,7 +293,7 @@ where
     }
 }
 
-/// So many of n rows, at least one.
+/// So many of n rows, at least [`Kfac::FEWEST`] or all.
 fn share(n: usize, share: f64) -> usize {
-    ((n as f64 * share).ceil() as usize).clamp(1, n)
+    ((n as f64 * share).ceil() as usize).max(Kfac::FEWEST).min(n)
 }

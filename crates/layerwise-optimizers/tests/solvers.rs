@@ -288,9 +288,11 @@ impl Objective<f64> for Watched {
     }
 }
 
+type Minimize<'a> = dyn Fn(&mut Watched, &mut [f64]) -> Result<Minimized, SolverError> + 'a;
+
 #[test]
 fn the_objective_hears_of_every_step_and_may_end_it() {
-    let check = |minimize: &dyn Fn(&mut Watched, &mut [f64]) -> Result<Minimized, SolverError>| {
+    let check = |minimize: &Minimize<'_>| {
         for (most, end) in [(3, End::Asked), (usize::MAX, End::Gradient)] {
             let mut f = Watched { f: counted(rosenbrock, 2), told: Vec::new(), most };
             let mut theta = [-1.2, 1.0];

@@ -2,11 +2,12 @@
 //! play no part. Source: Hinton, Osindero and Teh (2006); with autoencoders Bengio, Lamblin, Popovici and Larochelle (2007),
 //! "Greedy layer-wise training of deep networks"; denoising Vincent et al. (2010), section 3.4: codes of clean inputs go up.
 
-use layerwise_core::{Real, Role};
+use layerwise_core::{Number, Real, Role};
 use layerwise_data::{Dataset, Scaler, fill_order};
 use layerwise_network::Network;
 use layerwise_optimizers::{Optimizers, Sgd};
-use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, elementwise};
+use layerwise_tensor::dual::Plane;
+use layerwise_tensor::{Buf, Dual, Key, Mat, MatMut, Purpose, Scalar, elementwise};
 use layerwise_train::{Outcome, Prepared, Recipe, TrainError, Watch};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
@@ -227,7 +228,7 @@ impl Pretraining {
     ///
     /// Shapes: `unlabelled` is features × samples. Errors: a value out of range, rows that do not fit, a network that is not given
     /// as widths with the activation of the codes. A pre-training that broke is no error: see [`Stack::broken`].
-    pub fn fit<S: Real>(
+    pub fn fit<S: Real + Plane>(
         &self,
         recipe: &Recipe,
         train: &Dataset,
@@ -235,7 +236,10 @@ impl Pretraining {
         unlabelled: Option<&DMatrix<f64>>,
         probe: &mut dyn PretrainProbe<S>,
         watch: &mut dyn Watch,
-    ) -> Result<Tuned<S>, TrainError> {
+    ) -> Result<Tuned<S>, TrainError>
+    where
+        Dual<S>: Number,
+    {
         let prepared = Prepared::<S>::new(recipe, train, validation)?;
         if !recipe.network.layers.is_empty() {
             let problem = "should be given as widths, by `hidden`, got layers one by one";

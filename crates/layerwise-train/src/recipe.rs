@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::layer_spec::NetworkSpec;
+use crate::solvers::Solvers;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub struct Recipe {
     pub target_scaling: Scaling,
     /// The optimizer, with rate, schedule and clipping.
     pub optimizer: Optimizers,
+    /// In place of an optimizer: a minimizer of the risk on all training rows, or on a part; `batch` is not used. One of its steps, of
+    /// several evaluations, is an epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solver: Option<Solvers>,
     /// The loss; by default what fits the targets (softmax cross-entropy for classes, squared for values).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<Losses>,
@@ -85,6 +90,7 @@ impl Default for Recipe {
             scaling: Scaling::Standardize,
             target_scaling: Scaling::Standardize,
             optimizer: Optimizers::Adam(Default::default()),
+            solver: None,
             loss: None,
             early_stopping: Some(EarlyStopping::default()),
             reduce_on_plateau: None,
@@ -123,6 +129,9 @@ impl Recipe {
         self.network.init.check().map_err(under("network.init"))?;
         self.network.activation.check().map_err(under("network.activation"))?;
         self.optimizer.check().map_err(under("optimizer"))?;
+        if let Some(solver) = &self.solver {
+            solver.check().map_err(under("solver"))?;
+        }
         if let Some(loss) = &self.loss {
             loss.check().map_err(under("loss"))?;
         }

@@ -31,6 +31,26 @@ pub struct Setup<S: Real> {
     pub weights: Buf<S>,
 }
 
+impl<S: Real> Setup<S> {
+    /// The risk of the first `rows` training rows, or of all if there are fewer, with penalties and without noise: what solvers and
+    /// curvature work on.
+    ///
+    /// Panics: if the workspace is for fewer rows.
+    pub fn risk<'a>(&'a self, rows: usize, workspace: &'a mut Workspace<S>, seed: u64) -> Supervised<'a, S> {
+        let Setup { network, loss, penalties, train, .. } = self;
+        let all = 0..rows.min(train.len());
+        Supervised {
+            network,
+            loss: &**loss,
+            penalties,
+            batch: Batch { x: train.x(all.clone()), targets: train.targets(all.clone()), weights: train.weights(all) },
+            workspace,
+            pass: Pass::Predict,
+            key: Key::new(seed, Purpose::Mask),
+        }
+    }
+}
+
 /// A step whose risk or gradient was not finite: nothing was updated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NonFinite {
@@ -234,6 +254,12 @@ impl<S: Real> Run<S> {
             }
         }
         Ok(value.value())
+    }
+
+    /// A step that was made elsewhere, and is an epoch: θ is there.
+    pub(crate) fn moved(&mut self, theta: &[S]) {
+        self.theta.copy_from_slice(theta);
+        (self.step, self.epoch, self.cursor) = (self.step + 1, self.epoch + 1, self.order.len());
     }
 
     /// Whether the risk of the last batch, without noise, is finite under the parameters after its step.
