@@ -2,7 +2,7 @@
 //!
 //! With n_in columns and n_out rows: LeCun (1998) Var w = 1/n_in; Glorot and Bengio (2010, eq. 16)
 //! w ~ U(±√(6/(n_in + n_out))); He et al. (2015, eq. 10) Var w = 2/n_in; the old heuristic U(±1/√n_in) whose failure in deep
-//! nets Glorot and Bengio documented; orthogonal, Saxe et al. (2013); sparse, Martens (2010): so many nonzero N(0, 1)/… weights a
+//! nets Glorot and Bengio documented; orthogonal, Saxe et al. (2013), also as the start of LSUV; sparse, Martens (2010): so many nonzero N(0, 1)/… weights a
 //! unit.
 
 use layerwise_tensor::{MatMut, Rng, Scalar};
@@ -33,6 +33,9 @@ pub enum Init {
         /// Factor on the matrix.
         gain: f64,
     },
+    /// Layer-sequential unit variance: a random orthogonal matrix, which whoever has data scales until the outputs of its layer have
+    /// variance 1 (`layerwise-train` does). Source: Mishkin and Matas (2016), "All you need is a good init", algorithm 1.
+    Lsuv,
     /// `nonzero` weights of each unit are N(0, deviation²), the others 0.
     Sparse {
         /// Nonzero weights a unit (at most n_in).
@@ -105,6 +108,7 @@ impl Init {
             Init::Normal { deviation } => each(&mut |rng| rng.normal() * deviation),
             Init::Uniform { bound } => each(&mut |rng| rng.between(-bound, bound)),
             Init::Constant { value } => each(&mut |_| value),
+            Init::Lsuv => Init::Orthogonal { gain: 1.0 }.fill(block, rng),
             Init::Orthogonal { gain } => {
                 // Q of a Gaussian matrix, with the signs of R's diagonal, is uniform over orthogonal matrices (Mezzadri 2007).
                 let (long, short) = (n_out.max(n_in), n_out.min(n_in));
@@ -177,6 +181,7 @@ mod tests {
         let mut wide = DMatrix::from_element(20, 50, 0.0);
         Init::Orthogonal { gain: 1.0 }.fill(MatMut::from(&mut wide), &mut Key::new(5, Purpose::Init).rng());
         assert!((&wide * wide.transpose() - DMatrix::identity(20, 20)).amax() < 1e-12);
+        assert_eq!(filled(Init::Lsuv), q / 2.0);
         let sparse = filled(Init::Sparse { nonzero: 15, deviation: 1.0 });
         assert!(sparse.row_iter().all(|row| row.iter().filter(|w| **w != 0.0).count() == 15));
     }

@@ -141,7 +141,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 fn deep() -> Network {
     let layers = Builder::new(D_IN).layer(Dense::new(4)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.4 });
-    let layers = layers.layer(Dense::new(4)).layer(Pointwise(Softplus)).layer(Skip { back: 3 });
+    let layers = layers.layer(Dense::new(4)).layer(Pointwise(Softplus)).layer(Skip::new(3));
     layers.layer(Pointwise(Relu)).layer(Dense::new(K)).build().unwrap()
 }
 

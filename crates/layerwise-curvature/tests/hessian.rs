@@ -19,7 +19,7 @@ const CLASSES: [u32; N] = [0, 2, 1, 1, 0, 2, 2, 1, 0];
 
 fn network() -> Network {
     let layers = Builder::new(3).layer(Dense::new(5)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.3 });
-    let layers = layers.layer(Dense::new(5)).layer(Pointwise(Softplus)).layer(Skip { back: 3 });
+    let layers = layers.layer(Dense::new(5)).layer(Pointwise(Softplus)).layer(Skip::new(3));
     layers.layer(Pointwise(Relu)).layer(Dense::new(3)).build().unwrap()
 }
 

@@ -36,6 +36,10 @@ pub(crate) trait Function {
     fn weights(&self) -> &[f64];
     /// Name of ∂L/∂pᵢ.
     fn name(&self, i: usize) -> String;
+    /// Whether pᵢ is no variable: nothing moves along it.
+    fn held(&self, _i: usize) -> bool {
+        false
+    }
     fn seed(&self) -> u64;
     fn memory(&self) -> &Once;
 }
@@ -62,7 +66,19 @@ pub(crate) struct Truth {
 pub(crate) trait Derived: Function {
     /// A random direction.
     fn v(&self) -> Vec<f64> {
-        normal(self.point().len(), &mut rng(self.seed() ^ 1))
+        self.free(normal(self.point().len(), &mut rng(self.seed() ^ 1)))
+    }
+
+    /// The direction without what is held.
+    fn free(&self, mut direction: Vec<f64>) -> Vec<f64> {
+        direction.iter_mut().enumerate().filter(|(i, _)| self.held(*i)).for_each(|(_, d)| *d = 0.0);
+        direction
+    }
+
+    /// Every coordinate that is not held, or some directions.
+    fn ways(&self) -> Vec<Vec<f64>> {
+        let all = directions(self.point().len(), &mut rng(self.seed())).into_iter();
+        all.map(|d| self.free(d)).filter(|d| d.iter().any(|d| *d != 0.0)).collect()
     }
 
     /// In f64, by the kernels that train.
@@ -87,7 +103,7 @@ pub(crate) trait Derived: Function {
 
     fn truth(&self) -> &Truth {
         self.memory().truth.get_or_init(|| {
-            let directions = directions(self.point().len(), &mut rng(self.seed()));
+            let directions = self.ways();
             let v = self.v();
             let found = directions.iter().map(|d| self.hyper_loss(self.point(), d, &v));
             let (first, second) = found.map(|[_, first, _, second]| (first, second)).unzip();
@@ -99,7 +115,7 @@ pub(crate) trait Derived: Function {
     /// differences visit decide alike.
     fn smooth(&self) -> bool {
         *self.memory().smooth.get_or_init(|| {
-            let ways = directions(self.point().len(), &mut rng(self.seed()));
+            let ways = self.ways();
             let v = self.v();
             let zero = vec![0.0; v.len()];
             let beside =
@@ -256,13 +272,17 @@ fn bent<F: Function>(b: &F, log: &mut Log) {
     }
     let v = b.v();
     let at = |t: f64| b.run::<DoubleDouble>(&moved(b.point(), t, &v)).grad;
-    let (high, low) = (at(REACH), at(-REACH));
-    let slope = |(h, l): (&DoubleDouble, &DoubleDouble)| ((*h - *l) / DoubleDouble::from(2.0 * REACH)).value();
-    let slopes: Vec<f64> = high.iter().zip(&low).map(slope).collect();
+    let slopes = |reach: f64| -> Vec<f64> {
+        let slope = |(h, l): (&DoubleDouble, &DoubleDouble)| ((*h - *l) / DoubleDouble::from(2.0 * reach)).value();
+        at(reach).iter().zip(&at(-reach)).map(slope).collect()
+    };
+    let (near, far) = (slopes(REACH), slopes(2.0 * REACH));
     let trace = b.tangent::<f64>(&v);
     let bounds = slope_errors(&b.tangent::<Bounded<f64>>(&v).grad);
-    let bounds: Vec<f64> = bounds.iter().zip(b.grad_errors()).map(|(bound, e)| bound + differenced(e)).collect();
-    second(log, &|i| format!("∂/∂v of {}", b.name(i)), &slopes, &parts(&trace.grad).1, &bounds);
+    // What a difference leaves out grows with the square of the distance: it is a third of what twice the distance changes.
+    let bound = |(((bound, e), near), far): (((&f64, f64), &f64), &f64)| bound + differenced(e) + (near - far).abs();
+    let bounds: Vec<f64> = bounds.iter().zip(b.grad_errors()).zip(&near).zip(&far).map(bound).collect();
+    second(log, &|i| format!("∂/∂v of {}", b.name(i)), &near, &parts(&trace.grad).1, &bounds);
 }
 
 fn symmetry<F: Function>(b: &F, log: &mut Log) {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use layerwise_core::{Backward, Block, Forward, Layer, Number, Params, ParamsMut, Pass, Plan, Role};
-use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, elementwise, padded};
+use layerwise_core::{Backward, Block, Forward, Layer, Number, Params, ParamsMut, Pass, Plan, Role, Settle};
+use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, padded};
 
 use crate::workspace::Workspace;
 
@@ -48,9 +48,9 @@ impl Network {
         self.n_theta
     }
 
-    /// Number of parameters, padding not included.
+    /// Number of parameters, without padding and statistics.
     pub fn n_params(&self) -> usize {
-        self.blocks().map(|(_, block)| block.rows * block.cols).sum()
+        self.blocks().filter(|(_, block)| block.role != Role::Statistic).map(|(_, block)| block.range().len()).sum()
     }
 
     /// The layers, in order.
@@ -63,19 +63,26 @@ impl Network {
         self.nodes.iter().flat_map(|node| node.plan.blocks.iter().map(|block| (node.group.as_str(), block)))
     }
 
-    /// The groups with parameters, from the input to the output.
-    pub fn groups(&self) -> Vec<&str> {
-        self.nodes.iter().filter(|n| !n.plan.blocks.is_empty()).map(|n| n.group.as_str()).collect()
+    /// The blocks that are no parameters, but what layers remember of the data; in the order of θ.
+    pub fn statistics(&self) -> impl Iterator<Item = &Block> {
+        self.blocks().map(|(_, block)| block).filter(|block| block.role == Role::Statistic)
     }
 
-    /// 1 where θ holds a weight, 0 at biases and padding.
+    /// The groups with weights, from the input to the output.
+    pub fn groups(&self) -> Vec<&str> {
+        let mut groups: Vec<&str> = self.blocks().filter(|(_, b)| b.role == Role::Weight).map(|(g, _)| g).collect();
+        groups.dedup();
+        groups
+    }
+
+    /// 1 where θ holds a weight, 0 elsewhere: at biases, statistics and padding.
     pub fn weights_mask<S: Scalar>(&self) -> Buf<S> {
         self.mask(|block| block.role == Role::Weight)
     }
 
-    /// 1 where θ holds a parameter, 0 at padding.
+    /// 1 where θ holds a parameter, 0 at statistics and padding.
     pub fn params_mask<S: Scalar>(&self) -> Buf<S> {
-        self.mask(|_| true)
+        self.mask(|block| block.role != Role::Statistic)
     }
 
     fn mask<S: Scalar>(&self, of: impl Fn(&Block) -> bool) -> Buf<S> {
@@ -126,6 +133,15 @@ impl Network {
         }
     }
 
+    /// After a step of training: every layer moves its statistics by what the forward pass of the step left in the workspace.
+    ///
+    /// Panics: unless θ is that of the network.
+    pub fn settle<S: Number>(&self, theta: &mut [S], ws: &Workspace<S>) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            S::layer(&*node.layer).settle(Settle::new(theta, &node.plan.blocks, ws.cache(i), ws.n()));
+        }
+    }
+
     /// Computes every delta and the gradient, from the delta of the output in `ws.output_delta()`. Overwrites `grad`.
     ///
     /// Panics: unless `forward` ran before with the same x.
@@ -145,15 +161,17 @@ impl Network {
             for (j, later) in self.nodes.iter().enumerate().skip(i + 1) {
                 if later.plan.skip == Some(j - i) {
                     let (delta, of_later) = ws.two_deltas(i, j);
-                    elementwise::zip(delta, of_later, |d, l| *d += l);
+                    let theta = Params::new(theta, &later.plan.blocks);
+                    S::layer(&*later.layer).shortcut(theta, of_later, delta);
                 }
             }
             flag -= node.plan.blocks.len();
-            let view = ws.backward_windows(i, flag, node.plan.blocks.len());
+            let view = ws.backward_windows(i, node.plan.skip, flag, node.plan.blocks.len());
             S::layer(&*node.layer).backward(Backward {
                 theta: Params::new(theta, &node.plan.blocks),
                 dtheta: ParamsMut::new(grad, &node.plan.blocks, view.fresh),
                 x: if i == 0 { x } else { view.x },
+                skip: view.skip,
                 y: view.y,
                 dy: view.dy,
                 dx: if i == 0 { None } else { view.dx },

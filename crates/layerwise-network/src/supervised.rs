@@ -31,7 +31,12 @@ impl Penalty {
     fn blocks<'a>(&'a self, network: &'a Network) -> impl Iterator<Item = &'a layerwise_core::Block> {
         network.blocks().filter_map(|(group, block)| {
             let here = self.on.groups.is_empty() || self.on.groups.iter().any(|g| g == group);
-            (here && (self.on.biases || block.role == Role::Weight)).then_some(block)
+            let meant = match block.role {
+                Role::Weight => true,
+                Role::Bias => self.on.biases,
+                Role::Statistic => false,
+            };
+            (here && meant).then_some(block)
         })
     }
 

@@ -10,7 +10,7 @@ pub struct Workspace<S: Scalar> {
     y: Buf<S>,
     dy: Buf<S>,
     cache: Buf<S>,
-    /// Per layer: output width, first number in `y` and `dy`, scratch a column, first number in `cache`.
+    /// Per layer: output width, first number in `y` and `dy`, scratch for all columns and for each, first number in `cache`.
     places: Vec<Place>,
     fresh: Vec<bool>,
     each: Buf<S>,
@@ -22,8 +22,16 @@ pub struct Workspace<S: Scalar> {
 struct Place {
     width: usize,
     at: usize,
+    shared: usize,
     cache_width: usize,
     cache_at: usize,
+}
+
+impl Place {
+    /// Where the scratch for n columns is.
+    fn cache(&self, n: usize) -> std::ops::Range<usize> {
+        self.cache_at..self.cache_at + self.shared + self.cache_width * n
+    }
 }
 
 /// Activations of the layers before the one that is computed.
@@ -43,10 +51,11 @@ impl<'a, S: Scalar> Before<'a, S> {
 /// What one layer's backward kernel sees of the workspace.
 pub(crate) struct BackwardView<'a, S> {
     pub x: Mat<'a, S>,
+    pub skip: Option<Mat<'a, S>>,
     pub y: Mat<'a, S>,
     pub dy: Mat<'a, S>,
     pub dx: Option<MatMut<'a, S>>,
-    pub cache: &'a [S],
+    pub cache: &'a mut [S],
     pub fresh: &'a mut [bool],
 }
 
@@ -58,9 +67,10 @@ impl<S: Scalar> Workspace<S> {
             .nodes()
             .iter()
             .map(|node| {
-                let place = Place { width: node.plan.d_out, at, cache_width: node.plan.cache, cache_at };
-                at += padded(node.plan.d_out * capacity);
-                cache_at += padded(node.plan.cache * capacity);
+                let plan = &node.plan;
+                let place = Place { width: plan.d_out, at, shared: plan.shared, cache_width: plan.cache, cache_at };
+                at += padded(plan.d_out * capacity);
+                cache_at += padded(plan.scratch(capacity));
                 place
             })
             .collect();
@@ -128,14 +138,16 @@ impl<S: Scalar> Workspace<S> {
     pub(crate) fn forward_windows(&mut self, i: usize) -> (Before<'_, S>, &mut [S], &mut [S]) {
         let (place, n) = (self.places[i], self.n);
         let (before, rest) = self.y.split_at_mut(place.at);
-        (
-            Before { y: before, places: &self.places, n },
-            &mut rest[..place.width * n],
-            &mut self.cache[place.cache_at..place.cache_at + place.cache_width * n],
-        )
+        (Before { y: before, places: &self.places, n }, &mut rest[..place.width * n], &mut self.cache[place.cache(n)])
     }
 
-    pub(crate) fn backward_windows(&mut self, i: usize, flag: usize, n_blocks: usize) -> BackwardView<'_, S> {
+    pub(crate) fn backward_windows(
+        &mut self,
+        i: usize,
+        back: Option<usize>,
+        flag: usize,
+        n_blocks: usize,
+    ) -> BackwardView<'_, S> {
         let (place, n) = (self.places[i], self.n);
         let before = Before { y: &self.y, places: &self.places, n };
         let (deltas, rest) = self.dy.split_at_mut(place.at);
@@ -148,19 +160,26 @@ impl<S: Scalar> Workspace<S> {
         };
         BackwardView {
             x,
+            skip: back.map(|back| before.y(i - back)),
             y: before.y(i),
             dy: Mat::new(&rest[..place.width * n], place.width, n),
             dx,
-            cache: &self.cache[place.cache_at..place.cache_at + place.cache_width * n],
+            cache: &mut self.cache[place.cache(n)],
             fresh: &mut self.fresh[flag..flag + n_blocks],
         }
     }
 
-    /// Deltas of layers i < j of equal width.
-    pub(crate) fn two_deltas(&mut self, i: usize, j: usize) -> (&mut [S], &[S]) {
+    /// Deltas of layers i < j: the first to be added to, by the second.
+    pub(crate) fn two_deltas(&mut self, i: usize, j: usize) -> (MatMut<'_, S>, Mat<'_, S>) {
         let (a, b, n) = (self.places[i], self.places[j], self.n);
         let (before, rest) = self.dy.split_at_mut(b.at);
-        (&mut before[a.at..a.at + a.width * n], &rest[..b.width * n])
+        let delta = &mut before[a.at..a.at + a.width * n];
+        (MatMut::new(delta, a.width, n), Mat::new(&rest[..b.width * n], b.width, n))
+    }
+
+    /// The scratch of layer i.
+    pub(crate) fn cache(&self, i: usize) -> &[S] {
+        &self.cache[self.places[i].cache(self.n)]
     }
 
     pub(crate) fn all_fresh(&mut self) {

@@ -4,7 +4,7 @@
 
 use layerwise_core::{Real, Role};
 use layerwise_data::{Dataset, Scaler, fill_order};
-use layerwise_network::Network;
+use layerwise_network::{Network, Node};
 use layerwise_optimizers::{Optimizers, Sgd};
 use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, elementwise};
 use layerwise_train::{Outcome, Prepared, Recipe, TrainError, Watch};
@@ -190,7 +190,7 @@ impl Pretraining {
         let TrainedLayer { layer, theta, history } = trained;
         let (d, n) = (rows.rows(), rows.cols());
         let batch = self.batch.min(n);
-        let (optimizer, mut work) = (self.optimizer.build(), Work::new(self.method, layer, batch));
+        let (optimizer, mut work) = (self.optimizer.build().on(&layer.blocks()), Work::new(self.method, layer, batch));
         let (mut grad, mut weights) = (Buf::zeros(theta.len()), Buf::zeros(theta.len()));
         for block in layer.blocks().iter().filter(|block| block.role == Role::Weight) {
             weights[block.range()].fill(S::ONE);
@@ -267,7 +267,8 @@ impl Pretraining {
 
 /// The output width of each group but the last.
 fn hidden_widths(network: &Network) -> Vec<usize> {
-    let widths = network.nodes().iter().filter(|node| !node.plan.blocks.is_empty()).map(|node| node.plan.d_out);
+    let weighty = |node: &&Node| node.plan.blocks.iter().any(|block| block.role == Role::Weight);
+    let widths = network.nodes().iter().filter(weighty).map(|node| node.plan.d_out);
     let mut widths: Vec<usize> = widths.collect();
     widths.pop();
     widths

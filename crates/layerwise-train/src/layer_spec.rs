@@ -14,15 +14,25 @@ pub enum LayerSpec {
     Layer(Layers),
     /// An activation, unit by unit.
     Activation(Activations),
-    /// x + block(x).
-    Residual(Vec<LayerSpec>),
+    /// x + block(x), or W x + block(x).
+    Residual(Residual),
+}
+
+/// A residual block.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Residual {
+    /// What it computes beside its input.
+    pub layers: Vec<LayerSpec>,
+    /// Whether its input goes through a weight matrix, so that the block may change the width.
+    #[serde(default)]
+    pub projection: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResidualSpec {
-    kind: String,
-    layers: Vec<LayerSpec>,
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Block {
+    Residual(Residual),
 }
 
 impl<'de> Deserialize<'de> for LayerSpec {
@@ -30,8 +40,8 @@ impl<'de> Deserialize<'de> for LayerSpec {
         let value = serde_json::Value::deserialize(deserializer)?;
         let kind = value.as_str().or_else(|| value.get("kind").and_then(|k| k.as_str())).unwrap_or_default().to_owned();
         if kind == "residual" {
-            let spec: ResidualSpec = serde_json::from_value(value).map_err(D::Error::custom)?;
-            Ok(LayerSpec::Residual(spec.layers))
+            let Block::Residual(block) = serde_json::from_value(value).map_err(D::Error::custom)?;
+            Ok(LayerSpec::Residual(block))
         } else if Activations::NAMES.contains(&kind.as_str()) {
             serde_json::from_value(value).map(LayerSpec::Activation).map_err(D::Error::custom)
         } else if Layers::NAMES.contains(&kind.as_str()) {
@@ -50,9 +60,7 @@ impl Serialize for LayerSpec {
         match self {
             LayerSpec::Layer(layer) => layer.serialize(serializer),
             LayerSpec::Activation(activation) => activation.serialize(serializer),
-            LayerSpec::Residual(layers) => {
-                ResidualSpec { kind: "residual".into(), layers: layers.clone() }.serialize(serializer)
-            }
+            LayerSpec::Residual(block) => Block::Residual(block.clone()).serialize(serializer),
         }
     }
 }
@@ -117,12 +125,23 @@ impl NetworkSpec {
         builder.layer(Dense { init: self.init, ..Dense::new(d_out) }).build()
     }
 
+    /// Whether `test` holds for any layer, inside residual blocks too.
+    pub fn any(&self, test: &dyn Fn(&LayerSpec) -> bool) -> bool {
+        fn walk(layers: &[LayerSpec], test: &dyn Fn(&LayerSpec) -> bool) -> bool {
+            layers.iter().any(|layer| match layer {
+                LayerSpec::Residual(block) => walk(&block.layers, test),
+                other => test(other),
+            })
+        }
+        walk(&self.layers, test)
+    }
+
     /// Applies `change` to every layer, inside residual blocks too, in whichever form they are given.
     pub fn edit(&mut self, change: &mut dyn FnMut(&mut LayerSpec)) {
         fn walk(layers: &mut [LayerSpec], change: &mut dyn FnMut(&mut LayerSpec)) {
             for layer in layers {
                 match layer {
-                    LayerSpec::Residual(inner) => walk(inner, change),
+                    LayerSpec::Residual(block) => walk(&mut block.layers, change),
                     other => change(other),
                 }
             }
@@ -151,10 +170,13 @@ impl NetworkSpec {
         self.init = init;
         if !self.layers.is_empty() {
             self.edit(&mut |layer| {
-                if let LayerSpec::Layer(Layers::Dense(dense)) = layer {
-                    dense.init = init;
-                    dense.bias = 0.0;
-                }
+                let (of_layer, bias) = match layer {
+                    LayerSpec::Layer(Layers::Dense(dense)) => (&mut dense.init, &mut dense.bias),
+                    LayerSpec::Layer(Layers::DropConnect(dense)) => (&mut dense.init, &mut dense.bias),
+                    LayerSpec::Layer(Layers::NoisyDense(dense)) => (&mut dense.init, &mut dense.bias),
+                    _ => return,
+                };
+                (*of_layer, *bias) = (init, 0.0);
             });
         }
     }
@@ -167,9 +189,14 @@ impl NetworkSpec {
         }
         if !self.layers.is_empty() {
             self.edit(&mut |layer| {
-                if let LayerSpec::Layer(Layers::Dense(dense)) = layer {
-                    dense.width = wider(dense.width);
-                }
+                let width = match layer {
+                    LayerSpec::Layer(Layers::Dense(dense)) => &mut dense.width,
+                    LayerSpec::Layer(Layers::DropConnect(dense)) => &mut dense.width,
+                    LayerSpec::Layer(Layers::NoisyDense(dense)) => &mut dense.width,
+                    LayerSpec::Layer(Layers::NormedDense(dense)) => &mut dense.width,
+                    _ => return,
+                };
+                *width = wider(*width);
             });
         }
     }
@@ -200,11 +227,11 @@ fn add(builder: Builder, layer: &LayerSpec) -> Builder {
     match layer {
         LayerSpec::Layer(layer) => builder.boxed(layer.boxed()),
         LayerSpec::Activation(activation) => builder.boxed(activation.boxed()),
-        LayerSpec::Residual(layers) => {
+        LayerSpec::Residual(Residual { layers, projection }) => {
             let before = builder.len();
             let inside = layers.iter().fold(builder, add);
             let back = inside.len() - before + 1;
-            inside.layer(Skip { back })
+            inside.layer(Skip { back, projection: *projection })
         }
     }
 }

@@ -274,8 +274,9 @@ impl Model {
         };
         let one = Dataset::new("model", file.features.clone(), DMatrix::zeros(file.features.len(), 1), target)?;
         let network = file.recipe.network_for(&one)?;
-        if network.n_params() != numbers {
-            return should("parameters", &network.n_params(), &numbers);
+        let expected: usize = network.blocks().map(|(_, block)| block.range().len()).sum();
+        if expected != numbers {
+            return should("parameters", &expected, &numbers);
         }
         let mut theta = Buf::zeros(network.n_theta());
         if network.blocks().count() != file.blocks.len() {

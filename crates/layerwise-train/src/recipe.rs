@@ -5,6 +5,7 @@ use std::sync::Arc;
 use layerwise_core::Loss;
 use layerwise_core::loss::TargetKind;
 use layerwise_data::{Dataset, Scaling, Target};
+use layerwise_layers::Layers;
 use layerwise_losses::Losses;
 use layerwise_network::{Network, Penalty, Where};
 use layerwise_optimizers::{Optimizers, ReduceOnPlateau};
@@ -12,7 +13,7 @@ use layerwise_regularizers::Regularizers;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
-use crate::layer_spec::NetworkSpec;
+use crate::layer_spec::{LayerSpec, NetworkSpec};
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +119,10 @@ impl Recipe {
             if !(0.0..1.0).contains(&rate) {
                 return Err(TrainError::recipe(format!("network.{key}"), format!("should be in [0, 1), got {rate}")));
             }
+        }
+        let normalizes = |layer: &LayerSpec| matches!(layer, LayerSpec::Layer(Layers::BatchNorm(_)));
+        if self.batch == 1 && self.network.any(&normalizes) {
+            return Err(TrainError::recipe("batch", "should be at least 2 with batch-norm, got 1"));
         }
         let under = |key: &'static str| move |problem: String| TrainError::recipe(key, problem);
         self.network.init.check().map_err(under("network.init"))?;

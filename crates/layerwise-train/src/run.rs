@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use layerwise_core::{Loss, Objective, Pass, Real, Step};
+use layerwise_core::{Block, Loss, Objective, Pass, Real, Step};
 use layerwise_data::fill_order;
 use layerwise_network::{Batch, Network, Penalty, Probe, Snapshot, Supervised, Workspace};
 use layerwise_optimizers::{Optimizer, State};
 use layerwise_tensor::{Buf, Key, Purpose, elementwise};
 
 use crate::evaluate::{Scores, Tally};
+use crate::lsuv;
 use crate::samples::{Picked, Samples};
 
 /// What a run does not change: everything but the numbers.
@@ -56,6 +57,8 @@ pub struct Run<S: Real> {
     theta: Buf<S>,
     /// The gradient, and after a step the update.
     grad: Buf<S>,
+    /// Statistics as they were before a step of the optimizer.
+    statistics: Vec<S>,
     state: State<S>,
     workspace: Workspace<S>,
     picked: Picked<S>,
@@ -76,9 +79,14 @@ impl<S: Real> Run<S> {
         let n = setup.network.n_theta();
         let rows = setup.train.len();
         let batch = setup.batch.min(rows);
+        let mut theta = setup.network.init(seed);
+        if lsuv::is_wanted(&setup.network) {
+            lsuv::scale(&setup.network, &mut theta, &setup.train);
+        }
         Run {
             seed,
-            theta: setup.network.init(seed),
+            theta,
+            statistics: setup.network.statistics().flat_map(Block::range).map(|_| S::ZERO).collect(),
             grad: Buf::zeros(n),
             state: setup.optimizer.state(n),
             workspace: Workspace::new(&setup.network, batch),
@@ -121,11 +129,14 @@ impl<S: Real> Run<S> {
         &self.theta
     }
 
-    /// The parameters to evaluate and deliver: θ, or the average that the optimizer keeps of it.
+    /// The parameters to evaluate and deliver: θ, or the average that the optimizer keeps of it. Statistics are those of θ.
     pub fn averaged(&self) -> Cow<'_, [S]> {
         let mut theta = Cow::Borrowed(&self.theta[..]);
         if self.setup.optimizer.averages() {
             self.setup.optimizer.average(theta.to_mut(), &self.state);
+            for block in self.setup.network.statistics() {
+                theta.to_mut()[block.range()].copy_from_slice(&self.theta[block.range()]);
+            }
         }
         theta
     }
@@ -211,7 +222,10 @@ impl<S: Real> Run<S> {
         let step = self.step;
         let due = probes.iter().any(|probe| probe.due(step));
         let before = due.then(|| (self.theta.clone(), self.grad.clone()));
+        self.keep_statistics();
         setup.optimizer.step(&mut self.theta, &mut self.grad, &setup.weights, self.rate_factor, &mut self.state);
+        self.restore_statistics();
+        setup.network.settle(&mut self.theta, &self.workspace);
         if !setup.penalties.is_empty() {
             let rate = setup.optimizer.rate(&Step { count: step, rate_factor: self.rate_factor });
             for penalty in &setup.penalties {
@@ -234,6 +248,19 @@ impl<S: Real> Run<S> {
             }
         }
         Ok(value.value())
+    }
+
+    fn keep_statistics(&mut self) {
+        let places = self.setup.network.statistics().flat_map(Block::range);
+        self.statistics.iter_mut().zip(places).for_each(|(kept, at)| *kept = self.theta[at]);
+    }
+
+    /// An optimizer does not know them: decay, for one, moves numbers without a gradient.
+    fn restore_statistics(&mut self) {
+        let places = self.setup.network.statistics().flat_map(Block::range);
+        for (kept, at) in self.statistics.iter().zip(places) {
+            (self.theta[at], self.grad[at]) = (*kept, S::ZERO);
+        }
     }
 
     /// Whether the risk of the last batch, without noise, is finite under the parameters after its step.

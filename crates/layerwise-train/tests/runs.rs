@@ -6,13 +6,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use layerwise_data::{Dataset, digits_split, friedman1, two_blobs};
-use layerwise_layers::{Dense, Dropout, Layers};
+use layerwise_layers::{BatchNorm, Dense, Dropout, Layers};
 use layerwise_losses::{BernoulliCrossEntropy, Losses};
 use layerwise_network::{Probe, Snapshot};
 use layerwise_optimizers::{Adam, Averaging, Muon, Optimizers, Sgd};
 use layerwise_regularizers::{L2, MaxNorm, Regularizers};
 use layerwise_tensor::Team;
-use layerwise_train::{LayerSpec, MlpClassifier, Model, NetworkSpec, PenaltySpec, Prepared, Recipe, Run, StopReason};
+use layerwise_train::{
+    LayerSpec, MlpClassifier, Model, NetworkSpec, PenaltySpec, Prepared, Recipe, Residual, Run, StopReason,
+};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -49,9 +51,13 @@ fn recipe(optimizer: Optimizers) -> Recipe {
         network: NetworkSpec {
             layers: vec![
                 dense(300),
+                LayerSpec::Layer(Layers::BatchNorm(BatchNorm::default())),
                 activation("tanh"),
                 LayerSpec::Layer(Layers::Dropout(Dropout { rate: 0.3 })),
-                LayerSpec::Residual(vec![dense(300), activation("gelu"), dense(300)]),
+                LayerSpec::Residual(Residual {
+                    layers: vec![dense(300), activation("gelu"), dense(300)],
+                    projection: false,
+                }),
                 activation("relu"),
             ],
             hidden: Vec::new(),
