@@ -237,7 +237,7 @@ impl Whole {
     /// The second input of layer i.
     fn second<'d, S: GenericNumber>(&self, done: &'d [(Vec<S>, Vec<S>)], i: usize) -> Option<Mat<'d, S>> {
         let nodes = self.network.nodes();
-        let source = |back| Mat::new(&done[i - back].0, nodes[i - back].plan.d_out, self.n_samples);
+        let source = |back: usize| Mat::new(&done[i - back].0, nodes[i - back].plan.d_out, self.n_samples);
         nodes[i].plan.skip.map(source)
     }
 
