@@ -70,6 +70,19 @@ fn check(name: &str, builder: Builder) {
             assert!((grad[i] - slope).abs() <= 1e-13 * largest, "{name}: {i}: {}, should be {slope}", grad[i]);
         }
     }
+    // ⟨w, H v⟩ = ⟨v, H w⟩, where H v is the derivative of the gradient: what is wrong in a backward pass is not symmetric.
+    let mut rng = Key::new(6, Purpose::Data).rng();
+    let mut direction = || network.params_mask::<f64>().iter().map(|m| m * rng.normal()).collect::<Vec<f64>>();
+    let (v, w) = (direction(), direction());
+    let mut product = |along: &[f64], with: &[f64]| {
+        let point: Vec<Dual64> = theta.iter().zip(along).map(|(&t, &v)| Dual64::new(t, v)).collect();
+        let mut grad = vec![Dual64::ZERO; theta.len()];
+        dual.eval(&point, &mut grad);
+        let terms = || grad.iter().zip(with).map(|(g, w)| g.eps * w);
+        (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>())
+    };
+    let ((left, size), (right, _)) = (product(&v, &w), product(&w, &v));
+    assert!((left - right).abs() <= 1e-12 * size, "{name}: {left}, should be {right}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use layerwise_core::{
 };
 use layerwise_curvature::GaussNewton;
 use layerwise_gradcheck::{Gradcheck, Problem, Report};
-use layerwise_layers::{BatchNorm, Dense, Dropout, Highway, LayerNorm, NormedDense, Skip};
+use layerwise_layers::{Dense, Dropout, Skip};
 use layerwise_losses::{BernoulliCrossEntropy, SoftmaxCrossEntropy, Squared};
 use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
 use layerwise_regularizers::L2;
@@ -51,25 +51,6 @@ pub fn all() -> Vec<Item> {
             Answers::Classes(3),
         )
         .kinked(),
-        // Statistics in θ, a shortcut that changes the width, and scratch that columns share.
-        Whole::of(
-            "net-normed",
-            3,
-            vec![
-                part(NormedDense::new(4)),
-                part(BatchNorm::default()),
-                tanh(),
-                part(LayerNorm::default()),
-                dense(3),
-                part(BatchNorm::default()),
-                part(Skip { back: 4, projection: true }),
-                part(Highway::default()),
-                dense(2),
-            ],
-            softmax(),
-            Answers::Classes(2),
-        )
-        .penalized(),
         // Wider than a vector register, and more than 64 parameters: random directions.
         Whole::of("net-wide", 9, vec![dense(17), tanh(), dense(3)], softmax(), Answers::Classes(3))
             .batch(9)
