@@ -10,6 +10,10 @@ mod digits;
 #[path = "../examples/own_activation.rs"]
 mod own_activation;
 
+#[allow(dead_code)]
+#[path = "../examples/signal.rs"]
+mod signal;
+
 type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 
 #[test]
@@ -20,6 +24,11 @@ fn digits_are_learnt() -> Result {
 #[test]
 fn an_own_activation_is_checked_and_learns() -> Result {
     own_activation::main()
+}
+
+#[test]
+fn the_signal_of_deep_networks_is_kept_alive() -> Result {
+    signal::main()
 }
 
 #[test]
