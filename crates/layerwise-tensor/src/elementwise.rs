@@ -456,7 +456,9 @@ mod tests {
         assert_eq!(refuses(&|y, x| each3(y, &mut [0.0; 2], &mut x.to_vec(), |_, _, _| ())), want);
         assert_eq!(refuses(&|y, x| add_bias(&mut MatMut::new(y, y.len(), 1), x)), want);
         assert_eq!(refuses(&|y, x| sum_columns(Write::Add, y, Mat::new(x, x.len(), 1))), want);
-        let column = |x: &[f64]| Mat::new(x, x.len(), 1);
+        fn column(x: &[f64]) -> Mat<'_, f64> {
+            Mat::new(x, x.len(), 1)
+        }
         assert_eq!(
             refuses(&|y, x| sum_products(Write::Add, &mut [0.0; 2][..y.len().min(2)], column(y), column(x))),
             want
