@@ -36,6 +36,11 @@ pub trait Layer:
     fn kinks(&self) -> &[f64] {
         &[]
     }
+    /// The setting by which its backward pass gives something else than the derivative of its output, if there is one: solvers and
+    /// the gradient check refuse the layer by this name.
+    fn approximates(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a layer computes.
@@ -89,8 +94,8 @@ pub struct Backward<'a, S> {
     pub dy: Mat<'a, S>,
     /// ∂L/∂x, to be set; `None` if nobody needs it.
     pub dx: Option<MatMut<'a, S>>,
-    /// What forward left.
-    pub cache: &'a [S],
+    /// What forward left, and what it did not write: room to work in. What forward wrote has to stay.
+    pub cache: &'a mut [S],
     /// Train or predict.
     pub pass: Pass,
 }
@@ -139,12 +144,24 @@ pub struct Plan {
     pub cache: usize,
     /// How many layers back a second input comes from: 1 is the layer's own input.
     pub skip: Option<usize>,
+    /// States over time, of a recurrent layer.
+    pub states: Option<States>,
+}
+
+/// The states hₜ that a recurrent layer goes through. After a backward pass of n columns its scratch begins with ∂L/∂hₜ, step after
+/// step, each `units` × n: the whole derivative, by way of all later steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct States {
+    /// Number of steps.
+    pub steps: usize,
+    /// Numbers of one state.
+    pub units: usize,
 }
 
 impl Plan {
     /// A layer without parameters.
     pub fn new(d_out: usize) -> Plan {
-        Plan { d_out, blocks: Vec::new(), cache: 0, skip: None }
+        Plan { d_out, blocks: Vec::new(), cache: 0, skip: None, states: None }
     }
 
     /// Adds a weight matrix.
@@ -165,6 +182,11 @@ impl Plan {
     /// Asks for scratch between forward and backward.
     pub fn cache(self, per_column: usize) -> Plan {
         Plan { cache: per_column, ..self }
+    }
+
+    /// Says where its states over time are to be found; see [`States`].
+    pub fn states(self, steps: usize, units: usize) -> Plan {
+        Plan { states: Some(States { steps, units }), ..self }
     }
 
     /// Asks for the output of the layer `back` places before this one as a second input.

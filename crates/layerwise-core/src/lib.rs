@@ -20,7 +20,7 @@ pub mod transform;
 pub use activation::{Activation, Pointwise};
 pub use generic::{GenericLayer, GenericLoss, GenericNumber, GenericObjective, GenericRegularizer, Hyper};
 pub use init::Init;
-pub use layer::{Backward, Block, Forward, Layer, LayerKernel, Params, ParamsMut, Pass, Plan, Role};
+pub use layer::{Backward, Block, Forward, Layer, LayerKernel, Params, ParamsMut, Pass, Plan, Role, States};
 pub use loss::{Loss, LossKernel, Targets};
 pub use number::{Number, Real};
 pub use objective::{Curvature, Objective, hvp};

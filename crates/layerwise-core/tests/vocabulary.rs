@@ -81,6 +81,8 @@ impl Link for Plain {}
 fn what_a_component_does_not_say_is_nothing() {
     assert_eq!((Layer::range(&Plain), Layer::init(&Plain)), (None, None));
     assert_eq!(Layer::kinks(&Plain), [0.0; 0]);
+    assert_eq!(Layer::approximates(&Plain), None);
+    assert_eq!(Plan::new(3).states(4, 2).states, Some(States { steps: 4, units: 2 }));
     assert!(!Loss::has_kinks(&Plain) && Loss::convex(&Plain) && !Regularizer::has_kinks(&Plain));
     assert_eq!((Plain.planes(), Plain.reach()), (0, Reach::Element));
     assert_eq!(Plain.rate(&Step { count: 3, rate_factor: 0.5 }), None);
@@ -95,7 +97,7 @@ fn an_activation_is_a_layer() {
     assert_eq!(layer.init(), Some(Init::Lecun));
     assert_eq!(layer.kinks(), [4.0, 5.0]);
     assert_eq!(layer.plan(0).unwrap_err().problem, "input width should be at least 1, got 0");
-    assert_eq!(layer.plan(5).unwrap(), Plan { d_out: 5, blocks: vec![], cache: 0, skip: None });
+    assert_eq!(layer.plan(5).unwrap(), Plan { d_out: 5, blocks: vec![], cache: 0, skip: None, states: None });
     let (x, mut y, mut dx) = ([1.5, -2.0], [f64::NAN; 2], [f64::NAN; 2]);
     let (x, theta, pass) = (Mat::new(&x, 2, 1), Params::new(&[], &[]), Pass::Train);
     let key = Key::new(0, Purpose::Mask);
@@ -103,7 +105,7 @@ fn an_activation_is_a_layer() {
     assert_eq!(y, [5.25, 7.0]);
     let (dtheta, dy) = (ParamsMut::new(&mut [], &[], &mut []), [10.0, 100.0]);
     let (y, dy, dx_out) = (Mat::new(&y, 2, 1), Mat::new(&dy, 2, 1), Some(MatMut::new(&mut dx, 2, 1)));
-    layer.backward(Backward { theta, dtheta, x, y, dy, dx: dx_out, cache: &[], pass });
+    layer.backward(Backward { theta, dtheta, x, y, dy, dx: dx_out, cache: &mut [], pass });
     assert_eq!(dx, [30.0, -400.0]);
 }
 

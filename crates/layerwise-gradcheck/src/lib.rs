@@ -179,7 +179,15 @@ impl Gradcheck {
     }
 
     /// Checks a layer; an activation is one.
+    ///
+    /// Panics: if the layer says of itself that its gradient is no derivative ([`layerwise_core::Layer::approximates`]).
     pub fn layer(&self, layer: &dyn GenericLayer) -> Report {
+        if let Some(setting) = layer.approximates() {
+            panic!(
+                "{}: `{setting}` makes its gradient another thing than the derivative: check it without",
+                layer.name()
+            );
+        }
         let (name, widths) = (self.named(layer.name()), self.widths.clone());
         let subject = layer::Subject { layer, name, widths, levels: self.scope == Scope::InstructionSets, fault: None };
         battery::run(&subject, self)

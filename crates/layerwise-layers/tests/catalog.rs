@@ -7,7 +7,7 @@ use layerwise_tensor::{Key, Mat, MatMut, Purpose};
 
 #[test]
 fn every_layer_has_the_name_of_its_catalog_and_passes_the_gradient_check() {
-    assert_eq!(Layers::NAMES, ["dense", "dropout", "skip"]);
+    assert_eq!(Layers::NAMES, ["dense", "dropout", "skip", "elman", "lstm", "gru", "each-step"]);
     for layer in Layers::all() {
         assert_eq!(layer.boxed().name(), layer.name());
         Gradcheck::default().cases(64).without_saboteurs().layer(&*layer.generic()).assert();

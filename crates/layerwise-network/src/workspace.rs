@@ -1,5 +1,6 @@
 //! The memory of a step: every activation, every delta and the scratch of every layer, allocated once for a largest batch.
 
+use layerwise_core::States;
 use layerwise_tensor::{Buf, Mat, MatMut, Scalar, padded};
 
 use crate::network::Network;
@@ -46,7 +47,7 @@ pub(crate) struct BackwardView<'a, S> {
     pub y: Mat<'a, S>,
     pub dy: Mat<'a, S>,
     pub dx: Option<MatMut<'a, S>>,
-    pub cache: &'a [S],
+    pub cache: &'a mut [S],
     pub fresh: &'a mut [bool],
 }
 
@@ -96,6 +97,19 @@ impl<S: Scalar> Workspace<S> {
     pub fn dy(&self, i: usize) -> Mat<'_, S> {
         let place = self.places[i];
         Mat::new(&self.dy[place.at..place.at + place.width * self.n], place.width, self.n)
+    }
+
+    /// The scratch of layer i, as its last pass left it.
+    fn cache(&self, i: usize) -> &[S] {
+        let place = self.places[i];
+        &self.cache[place.cache_at..place.cache_at + place.cache_width * self.n]
+    }
+
+    /// ∂L/∂hₜ of a recurrent layer, step after step, each units × n; `None` for others. After a backward pass.
+    pub fn state_deltas(&self, network: &Network, i: usize) -> Option<impl Iterator<Item = Mat<'_, S>>> {
+        let States { steps, units } = network.nodes()[i].plan.states?;
+        let (cache, n) = (self.cache(i), self.n);
+        Some((0..steps).map(move |t| Mat::new(&cache[t * units * n..(t + 1) * units * n], units, n)))
     }
 
     /// The network's output.
@@ -151,7 +165,7 @@ impl<S: Scalar> Workspace<S> {
             y: before.y(i),
             dy: Mat::new(&rest[..place.width * n], place.width, n),
             dx,
-            cache: &self.cache[place.cache_at..place.cache_at + place.cache_width * n],
+            cache: &mut self.cache[place.cache_at..place.cache_at + place.cache_width * n],
             fresh: &mut self.fresh[flag..flag + n_blocks],
         }
     }

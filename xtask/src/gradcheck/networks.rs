@@ -260,7 +260,7 @@ impl Whole {
                 y: Mat::new(&done[i].0, node.plan.d_out, n),
                 dy: Mat::new(&deltas[i], node.plan.d_out, n),
                 dx: Some(MatMut::new(&mut dx, node.d_in, n)),
-                cache: &done[i].1,
+                cache: &mut done[i].1.clone(),
                 pass: Pass::Train,
             });
             if i > 0 {

@@ -134,7 +134,7 @@ impl<'a> Bench<'a> {
             y: Mat::new(y, d_out, batch),
             dy: Mat::new(dy, d_out, batch),
             dx: memory.want_dx.then_some(MatMut::new(&mut dx, d_in, batch)),
-            cache,
+            cache: &mut cache.to_vec(),
             pass,
         });
         // A block that nobody wrote has no gradient.
