@@ -165,7 +165,7 @@ fn values(name: &str, n: usize, d: usize, seed: u64, mut draw: impl FnMut(&mut [
 }
 
 fn assemble(name: &str, x: DMatrix<f64>, target: Target) -> Dataset {
-    Dataset { features: numbered("x", 1, x.nrows()), x, target, name: name.to_owned(), weights: None }
+    Dataset { features: numbered("x", 1, x.nrows()), x, target, name: name.to_owned(), weights: None, layout: None }
 }
 
 /// Adds noise to a point.
