@@ -2,7 +2,7 @@
 
 use layerwise_activations::Activations;
 use layerwise_core::{Init, ShapeError};
-use layerwise_layers::{Dense, Dropout, Layers, Skip};
+use layerwise_layers::{Dense, Dropout, EachStep, Layers, Reads, Skip};
 use layerwise_network::{Builder, Network};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -106,15 +106,38 @@ impl NetworkSpec {
         layers
     }
 
-    /// The network for these widths of input and output.
+    /// The network for these widths of input and output. Behind a layer that puts out every step of a sequence the output is dense
+    /// for each step.
     ///
     /// Errors: the layer that does not fit.
     pub fn build(&self, d_in: usize, d_out: usize) -> Result<Network, ShapeError> {
-        let mut builder = Builder::new(d_in);
-        for layer in self.expand() {
-            builder = add(builder, &layer);
+        let layers = self.expand();
+        let builder = layers.iter().fold(Builder::new(d_in), add);
+        let Some((channels, padded)) = self.puts_out_steps() else {
+            return builder.layer(Dense { init: self.init, ..Dense::new(d_out) }).build();
+        };
+        let steps = d_in / self.reads().map_or(d_in, |reads| reads.channels.max(1));
+        if steps == 0 || !d_out.is_multiple_of(steps) {
+            return Err(ShapeError::mismatch("output", "width", format!("a multiple of the steps ({steps})"), d_out));
         }
-        builder.layer(Dense { init: self.init, ..Dense::new(d_out) }).build()
+        builder.layer(EachStep { padded, init: self.init, ..EachStep::new(channels, d_out / steps) }).build()
+    }
+
+    /// How the first layer reads sequences, if it does.
+    pub fn reads(&self) -> Option<Reads> {
+        match self.expand().first() {
+            Some(LayerSpec::Layer(layer)) => layer.reads(),
+            _ => None,
+        }
+    }
+
+    /// The channels of each step that the last hidden layer puts out, and whether the last is a flag; `None` if it does not put out
+    /// every step.
+    pub fn puts_out_steps(&self) -> Option<(usize, bool)> {
+        match self.expand().last() {
+            Some(LayerSpec::Layer(layer)) => layer.reads().and_then(|reads| Some((reads.puts_out?, reads.padded))),
+            _ => None,
+        }
     }
 
     /// Applies `change` to every layer, inside residual blocks too, in whichever form they are given.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerwise_core::Loss;
-use layerwise_data::{Dataset, Scaler, Schema, Target, Task};
+use layerwise_data::{Dataset, Layout, Scaler, Schema, Target, Task};
 use layerwise_network::Network;
 use layerwise_tensor::Buf;
 use nalgebra::DMatrix;
@@ -49,6 +49,9 @@ struct ModelFile {
     outputs: Vec<String>,
     scaler: Scaler,
     target_scaler: Scaler,
+    /// How the features are steps, if the samples are sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<Layout>,
     schema: Option<Schema>,
     blocks: Vec<BlockFile>,
 }
@@ -76,6 +79,7 @@ impl Model {
             outputs: data.output_names().to_vec(),
             scaler: prepared.scaler.clone(),
             target_scaler: prepared.target_scaler.clone(),
+            layout: data.layout,
             schema: None,
             blocks: Vec::new(),
         };
@@ -272,7 +276,10 @@ impl Model {
             Task::Classification => Target::Classes { labels: vec![0], names },
             Task::Regression => Target::Values { values: DMatrix::zeros(names.len(), 1), names },
         };
-        let one = Dataset::new("model", file.features.clone(), DMatrix::zeros(file.features.len(), 1), target)?;
+        let mut one = Dataset::new("model", file.features.clone(), DMatrix::zeros(file.features.len(), 1), target)?;
+        if let Some(layout) = file.layout {
+            one = one.with_layout(layout)?;
+        }
         let network = file.recipe.network_for(&one)?;
         if network.n_params() != numbers {
             return should("parameters", &network.n_params(), &numbers);

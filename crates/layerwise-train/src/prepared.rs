@@ -38,7 +38,7 @@ impl<S: Real> Prepared<S> {
     pub fn new(recipe: &Recipe, train: &Dataset, validation: Option<&Dataset>) -> Result<Self, TrainError> {
         recipe.check()?;
         check_batch(recipe.batch, train.len())?;
-        let scaler = Scaler::fit(recipe.scaling, &train.x)?;
+        let scaler = Scaler::fit_features(recipe.scaling, train)?;
         let target_scaler = match &train.target {
             Target::Classes { .. } => Scaler::None,
             Target::Values { values, .. } => Scaler::fit(recipe.target_scaling, values)?,

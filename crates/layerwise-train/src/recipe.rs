@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use layerwise_core::Loss;
 use layerwise_core::loss::TargetKind;
-use layerwise_data::{Dataset, Scaling, Target};
+use layerwise_data::{Dataset, Layout, Scaling, Target};
 use layerwise_losses::Losses;
 use layerwise_network::{Network, Penalty, Where};
 use layerwise_optimizers::{Optimizers, ReduceOnPlateau};
@@ -146,10 +146,31 @@ impl Recipe {
 
     /// The network for this data set.
     ///
-    /// Errors: a layer that does not fit, or a loss that cannot take the targets.
+    /// Errors: a layer that does not fit, a loss that cannot take the targets, or sequences of another layout than the first layer
+    /// reads.
     pub fn network_for(&self, data: &Dataset) -> Result<Network, TrainError> {
+        self.check_layout(data)?;
         let width = self.loss_for(&data.target).width(target_kind(data)).map_err(|e| e.within("loss"))?;
         Ok(self.network.build(data.n_features(), width)?)
+    }
+
+    fn check_layout(&self, data: &Dataset) -> Result<(), TrainError> {
+        let Some(reads) = self.network.reads() else { return Ok(()) };
+        let wanted = Layout { channels: reads.channels, padded: reads.padded };
+        if data.layout != Some(wanted) {
+            let words = |layout: Layout| {
+                format!("{} channels, {}", layout.channels, if layout.padded { "padded" } else { "not padded" })
+            };
+            let got = data.layout.map_or("samples that are no sequences".to_owned(), words);
+            let problem = format!("reads steps of {}; the data should be such, got {got}", words(wanted));
+            return Err(TrainError::recipe("network.layers[0]", problem));
+        }
+        let scaled = self.target_scaling != Scaling::None && matches!(data.target, Target::Values { .. });
+        if scaled && self.network.puts_out_steps().is_some() {
+            let problem = "should be none where every step has an output, since padding has to stay 0";
+            return Err(TrainError::recipe("target_scaling", format!("{problem}, got another")));
+        }
+        Ok(())
     }
 
     /// The penalties in their places.
