@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use layerwise_data::{CsvOptions, Missing, Schema, Split, TargetColumn, Task, digits_split, split};
+use layerwise_data::{CsvOptions, Layout, Missing, Schema, Split, TargetColumn, Task, digits_split, split};
 
 use crate::failure::Failure;
 
@@ -25,6 +25,12 @@ pub struct DataArguments {
     /// Whether the first line names the columns; by default detected.
     #[arg(long, value_name = "true|false", requires = "data")]
     pub header: Option<bool>,
+    /// The features are steps of a sequence, so many numbers each, step after step.
+    #[arg(long, value_name = "NUMBER", requires = "data")]
+    pub channels: Option<usize>,
+    /// The last channel of each step is 1 for a step and 0 for what fills up shorter sequences.
+    #[arg(long, requires = "channels")]
+    pub padded: bool,
     /// Replace missing feature values by the column's mean (or most frequent category) instead of refusing them.
     #[arg(long, requires = "data")]
     pub impute: bool,
@@ -75,7 +81,10 @@ impl DataArguments {
         match &self.data {
             None => Ok((digits_split(), None, "handwritten digits (embedded)".into())),
             Some(path) => {
-                let (data, schema) = Schema::learn(path, &self.options()?)?;
+                let (mut data, schema) = Schema::learn(path, &self.options()?)?;
+                if let Some(channels) = self.channels {
+                    data = data.with_layout(Layout { channels, padded: self.padded })?;
+                }
                 let parts = split(&data, [0.6, 0.2, 0.2], seed)?;
                 Ok((parts, Some(schema), path.display().to_string()))
             }

@@ -60,6 +60,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let outcome = team.install(|| prepared.carry_on(&mut run, recipe.epochs, &mut [], &mut watch));
     drop(watch);
     let after = layerwise_diagnosis::record::units(&prepared.setup, &outcome.theta);
+    let over_time = |theta: &[f32]| layerwise_diagnosis::over_time::over_time_at(&prepared.setup, theta);
+    let over_time = (over_time(&prepared.setup.network.init::<f32>(recipe.seed)), over_time(&outcome.theta));
     let (train, held) = team.install(|| prepared.scores(&outcome.theta));
     let delivered = Epoch { train, validation: held, ..outcome.delivered() };
     let test = prepared.score(&outcome.theta, &parts.test)?;
@@ -109,6 +111,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         delivered,
         before: &before,
         after: &after,
+        over_time: [&over_time.0, &over_time.1],
     };
     let about = About { data: &name, task: parts.train.task(), command: &command, recipe: &toml, remedied: "" };
     let page = training_page(&training, &about);

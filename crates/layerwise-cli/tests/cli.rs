@@ -273,3 +273,42 @@ fn a_training_that_breaks_keeps_its_last_good_parameters() {
     assert!(error.contains("first non-finite number"), "{error}");
     assert!(folder.0.join("model/model.json").exists());
 }
+
+/// Ten steps of two numbers and a flag; the class is the sign of the first number of the first step.
+fn remembered() -> String {
+    let mut text = (0..10).map(|t| format!("t{t}.a,t{t}.b,t{t}.flag,")).collect::<String>() + "class\n";
+    for i in 0..200 {
+        let length = 6 + i % 5;
+        for t in 0..10 {
+            let (a, b) = ((i * 37 + t * 61) % 23, (i * 11 + t * 7) % 19);
+            text += &if t < length { format!("{}.5,{b},1,", a as i64 - 12) } else { "0,0,0,".to_owned() };
+        }
+        text += if i * 37 % 23 >= 12 { "up\n" } else { "down\n" };
+    }
+    text
+}
+
+#[test]
+fn sequences_from_a_file_are_learnt_by_a_recurrent_net_and_its_gradient_over_time_is_drawn() {
+    let folder = Folder::new("sequences");
+    folder.write("s.csv", remembered());
+    let config = "epochs = 40\n[optimizer]\nkind = \"adam\"\nrate = 0.02\nclip = 1.0\n[network]\n\
+                  layers = [{ kind = \"gru\", channels = 3, units = 8, padded = true }]\n";
+    folder.write("c.toml", config);
+    let said = folder.good("train --data s.csv --channels 3 --padded --config c.toml --threads 1 --out m --json -");
+    let found: Value = serde_json::from_str(&said).unwrap();
+    assert!(found["train"]["error"].as_f64().unwrap() < 0.1, "{said}");
+    assert!(folder.read("m/report.html").contains("Gradient over time in hidden1"));
+    let again = folder.good("predict --model m/model.json --data s.csv");
+    assert_eq!(again.lines().count(), 201);
+    let train = "train --data s.csv --config c.toml";
+    let wanted = "network.layers[0]: reads steps of 3 channels, padded; the data should be such";
+    folder.bad(train, 2, &[wanted, "got samples that are no sequences"]);
+    folder.bad(&format!("{train} --channels 3"), 2, &[wanted, "got 3 channels, not padded"]);
+    folder.bad(
+        &format!("{train} --channels 4"),
+        2,
+        &["number of features should be a multiple of channels (4), got 30"],
+    );
+    folder.bad(&format!("{train} --channels 2 --padded"), 2, &["flag of step 0 of sample 0 should be 0 or 1"]);
+}

@@ -49,6 +49,7 @@ mod svg;
 pub mod terminal;
 mod texture;
 mod ticks;
+mod time_figures;
 mod training_page;
 mod unit_figures;
 mod width;
