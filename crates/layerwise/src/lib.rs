@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The examples are the tutorial: `csv` (a table to predictions), `digits` (train, stop early, look at the curve),
-//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `diagnose` (why is
+//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `dependencies` (recurrent nets and what they forget), `diagnose` (why is
 //! this training hard?).
 #![forbid(unsafe_code)]
 
@@ -49,7 +49,7 @@ pub use layerwise_data::{
     split,
 };
 pub use layerwise_diagnosis::{Diagnosis, Status, diagnose};
-pub use layerwise_layers::{Dense, Dropout, Layers, Skip};
+pub use layerwise_layers::{Dense, Dropout, EachStep, Elman, Gru, Layers, Lstm, Returns, Skip};
 pub use layerwise_losses::{Absolute, BernoulliCrossEntropy, Hinge, Huber, Losses, SoftmaxCrossEntropy, Squared};
 pub use layerwise_network::{Builder, Network};
 pub use layerwise_optimizers::{
