@@ -310,5 +310,5 @@ fn sequences_from_a_file_are_learnt_by_a_recurrent_net_and_its_gradient_over_tim
         2,
         &["number of features should be a multiple of channels (4), got 30"],
     );
-    folder.bad(&format!("{train} --channels 2 --padded"), 2, &["flag of step 0 of sample 0 should be 0 or 1"]);
+    folder.bad(&format!("{train} --channels 2 --padded"), 2, &["flag of step 1 of sample 0 should be 0 or 1, got 3.5"]);
 }
