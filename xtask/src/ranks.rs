@@ -22,6 +22,7 @@ pub const RANKS: &[(&str, u8)] = &[
     ("layerwise", 8),
     ("layerwise-cli", 8),
     ("layerwise-bench", 8),
+    ("layerwise-reproduce", 8),
     ("layerwise-theory", 8),
     ("xtask", 9),
 ];
