@@ -176,13 +176,8 @@ fn start_all(place: &Place, able: &[Kind], target: &Path, threads: usize) -> Res
 
 /// What is known of the machine and of those who work on it.
 fn update(head: &mut Head, workers: &[Worker]) {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = info.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name));
-        line.and_then(|line| line.split_once(':')).map_or("?", |(_, value)| value.trim()).to_owned()
-    };
-    head.processor = format!("{}, family {}, model {}", field("model name"), field("cpu family"), field("model"));
-    head.cores = std::thread::available_parallelism().map_or(1, usize::from);
+    head.processor = crate::machine::processor();
+    head.cores = crate::machine::cores();
     head.system = output(program("uname").args(["-s", "-m"])).unwrap_or_default().trim().to_owned();
     head.compiler = output(program("rustc").arg("--version")).unwrap_or_default().trim().to_owned();
     for worker in workers {

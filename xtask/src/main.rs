@@ -8,8 +8,10 @@ mod ci;
 mod date;
 mod gradcheck;
 mod instructions;
+mod machine;
 mod mutants;
 mod ranks;
+mod reproduce;
 mod shell;
 mod site;
 mod source;
@@ -33,6 +35,7 @@ Tasks:
   budget        Count the packages that a crate pulls in, and time first builds, against limits
   docs          Build book and API documentation as one site in target/site
   mutants       Change the code, one place at a time, and report what no test notices (hours)
+  reproduce     Regenerate a classic result, with the published values beside ours (an hour)
   theory        Measure what the theory has formulas for (minutes)
   ulp           Measure the elementary functions: errors over all numbers of f32, and what a number costs (minutes)
   ci            Everything but the tests: format, lints, tidy, gradcheck, docs, budget, instructions
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         "budget" => budget::main(&words),
         "docs" => site::main(&words),
         "mutants" => mutants::main(&words),
+        "reproduce" => reproduce::main(&words),
         "theory" => theory::main(&words),
         "ulp" => ulp::main(&words),
         "ci" => ci::main(&words),
@@ -93,8 +97,8 @@ fn main() -> ExitCode {
         }
         "" => Err(Trouble::Usage("a task is missing; see `cargo xtask --help`".into())),
         other => Err(Trouble::Usage(format!(
-            "task should be gradcheck, tidy, bench, instructions, budget, docs, mutants, theory, ulp or ci, got `{other}`; \
-             see `cargo xtask --help`"
+            "task should be gradcheck, tidy, bench, instructions, budget, docs, mutants, reproduce, theory, ulp or ci, got \
+             `{other}`; see `cargo xtask --help`"
         ))),
     };
     match result {

@@ -17,11 +17,13 @@ pub const RANKS: &[(&str, u8)] = &[
     ("layerwise-curvature", 4),
     ("layerwise-train", 5),
     ("layerwise-pretrain", 6),
+    ("layerwise-variance", 6),
     ("layerwise-diagnosis", 6),
     ("layerwise-report", 7),
     ("layerwise", 8),
     ("layerwise-cli", 8),
     ("layerwise-bench", 8),
+    ("layerwise-reproduce", 8),
     ("layerwise-theory", 8),
     ("xtask", 9),
 ];

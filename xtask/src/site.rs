@@ -19,7 +19,8 @@ An installed mdbook is used; if there is none, it is built once into target/tool
 Usage: cargo xtask docs";
 
 /// Crates that are no libraries for users; the first has the facade's name, and its pages would lie over the facade's.
-pub const PROGRAMS: [&str; 4] = ["layerwise-cli", "layerwise-bench", "layerwise-theory", "xtask"];
+pub const PROGRAMS: [&str; 5] =
+    ["layerwise-cli", "layerwise-bench", "layerwise-reproduce", "layerwise-theory", "xtask"];
 
 pub fn main(words: &[String]) -> Result<(), Trouble> {
     if args::parse(words, &[], HELP)?.is_none() {

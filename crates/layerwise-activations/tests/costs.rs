@@ -48,7 +48,7 @@ fn costs<S: Scalar>(kernel: &dyn LayerKernel<S>) -> String {
             let (x, y, dy) = (Mat::new(&x, N, 1), Mat::new(&y, N, 1), Mat::new(&dy, N, 1));
             let dtheta = ParamsMut::new(&mut [], &[], &mut []);
             let dx = Some(MatMut::new(&mut dx, N, 1));
-            kernel.backward(Backward { theta, dtheta, x, y, dy, dx, cache: &[], pass: Pass::Predict });
+            kernel.backward(Backward { theta, dtheta, x, skip: None, y, dy, dx, cache: &mut [], pass: Pass::Predict });
         });
         costs.push(format!("{forward:.2} {backward:.2}"));
     }

@@ -20,10 +20,11 @@ fn run<S: Scalar>(layer: &(impl LayerKernel<S> + ?Sized), x: S) -> (S, S) {
         theta,
         dtheta: ParamsMut::new(&mut [], &[], &mut []),
         x,
+        skip,
         y: Mat::new(&y, 1, 1),
         dy: Mat::new(&[S::ONE], 1, 1),
         dx: Some(MatMut::new(&mut dx, 1, 1)),
-        cache: &[],
+        cache: &mut [],
         pass,
     });
     (y[0], dx[0])

@@ -1,17 +1,38 @@
 //! Configuration files: TOML in, one clear line out when something is wrong.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use layerwise_pretrain::Pretraining;
 use layerwise_train::Recipe;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
 
 use crate::failure::Failure;
 
 /// Configurations larger than this are refused.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Reads and checks a configuration file.
+/// What a file holds: a recipe, and for `layerwise pretrain` one more table.
+#[derive(Debug)]
+pub struct Configuration {
+    pub recipe: Recipe,
+    pub pretraining: Option<Pretraining>,
+}
+
+/// Reads and checks a recipe; a table `pretraining` is refused, since nothing would be done with it.
 pub fn read(path: &Path) -> Result<Recipe, Failure> {
+    let Configuration { recipe, pretraining } = read_all(path)?;
+    match pretraining {
+        None => Ok(recipe),
+        Some(_) => Err(Failure::usage(format!("{}: pretraining: is for `layerwise pretrain` only", path.display()))),
+    }
+}
+
+/// Reads and checks a configuration file.
+pub fn read_all(path: &Path) -> Result<Configuration, Failure> {
     let name = path.display().to_string();
     let size = fs::metadata(path).map_err(|e| Failure::usage(format!("{name}: cannot be read: {e}")))?.len();
     if size > MAX_BYTES {
@@ -22,25 +43,93 @@ pub fn read(path: &Path) -> Result<Recipe, Failure> {
 }
 
 /// Parses and checks a configuration; `name` stands for the file.
-pub fn parse(name: &str, text: &str) -> Result<Recipe, Failure> {
-    let recipe: Recipe = toml::from_str(text).map_err(|e| {
+pub fn parse(name: &str, text: &str) -> Result<Configuration, Failure> {
+    let configuration: Configuration = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(String::new(), |span| {
             format!(", line {}", text[..span.start.min(text.len())].matches('\n').count() + 1)
         });
         let message = e.message().trim().replace('\n', " ");
         Failure::usage(format!("{name}{line}: {}", with_suggestion(&message)))
     })?;
-    recipe.check().map_err(|e| Failure::usage(format!("{name}: {e}")))?;
-    Ok(recipe)
+    configuration.recipe.check().map_err(|e| Failure::usage(format!("{name}: {e}")))?;
+    if let Some(pretraining) = &configuration.pretraining {
+        pretraining.check().map_err(|e| Failure::usage(format!("{name}: pretraining.{e}")))?;
+    }
+    Ok(configuration)
+}
+
+const PRETRAINING: &str = "pretraining";
+
+impl<'de> Deserialize<'de> for Configuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tables;
+        impl<'de> Visitor<'de> for Tables {
+            type Value = Configuration;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Configuration, A::Error> {
+                let mut pretraining = None;
+                let rest = Without { map, pretraining: &mut pretraining };
+                let recipe = Recipe::deserialize(MapAccessDeserializer::new(rest))?;
+                Ok(Configuration { recipe, pretraining })
+            }
+        }
+        deserializer.deserialize_map(Tables)
+    }
+}
+
+/// The keys of a recipe; the table `pretraining` is put aside.
+struct Without<'p, A> {
+    map: A,
+    pretraining: &'p mut Option<Pretraining>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, mut seed: K) -> Result<Option<K::Value>, A::Error> {
+        loop {
+            match self.map.next_key_seed(Key(seed))? {
+                None => return Ok(None),
+                Some(Ok(key)) => return Ok(Some(key)),
+                Some(Err(unused)) => seed = unused,
+            }
+            *self.pretraining = Some(self.map.next_value()?);
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
+}
+
+/// A key by its seed, or the seed back if it is `pretraining`.
+struct Key<K>(K);
+
+impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<K> {
+    type Value = Result<K::Value, K>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        if key == PRETRAINING {
+            return Ok(Err(self.0));
+        }
+        self.0.deserialize(key.into_deserializer()).map(Ok)
+    }
 }
 
 /// The configuration as TOML.
 pub fn write(recipe: &Recipe) -> Result<String, Failure> {
-    toml::to_string(recipe).map_err(|e| Failure::failed(format!("configuration cannot be written: {e}")))
+    write_any(recipe)
+}
+
+/// A part of a configuration as TOML.
+pub fn write_any(part: &impl serde::Serialize) -> Result<String, Failure> {
+    toml::to_string(part).map_err(|e| Failure::failed(format!("configuration cannot be written: {e}")))
 }
 
 /// Adds the nearest expected name to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_suggestion(message: &str) -> String {
+pub fn with_suggestion(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if !message.contains("unknown") || quoted.len() < 2 {
         return message.to_owned();
@@ -105,6 +194,24 @@ mod tests {
         check("batch = 0", &["c.toml: batch: should be at least 1, got 0"]);
         check("[network]\ndropout = 1.5", &["c.toml: network.dropout: should be in [0, 1), got 1.5"]);
         check("seed = ", &["c.toml, line 1"]);
+        check("seed = 1\nbatch = 3\nepoch = 3", &["c.toml, line 3", "did you mean `epochs`?"]);
+        check("seed = 1\n[pretraining]\nepoch = 3", &["c.toml, line 3", "did you mean `epochs`?"]);
+        check("[pretraining]\nepochs = 0", &["c.toml: pretraining.epochs: should be at least 1, got 0"]);
+        check(
+            "[pretraining]\nmethod = { kind = \"rbm\", steps = 0 }\n[network]\nhidden = [3]",
+            &["c.toml: pretraining.", "should be at least 1, got 0"],
+        );
+    }
+
+    #[test]
+    fn pretraining_is_a_table_beside_the_recipe() {
+        let text =
+            "[pretraining]\nepochs = 7\nmethod = { kind = \"autoencoder\", code = \"tanh\" }\n[network]\nhidden = [3]";
+        let Configuration { recipe, pretraining } = parse("c.toml", text).unwrap();
+        assert_eq!(recipe.network.hidden, [3]);
+        let pretraining = pretraining.unwrap();
+        assert_eq!(pretraining.epochs, 7);
+        assert_eq!(parse("c.toml", "seed = 2").unwrap().pretraining, None);
     }
 
     #[test]
@@ -128,9 +235,14 @@ mod tests {
             penalty = { kind = "l2", strength = 0.01 }
             layers = ["hidden1"]
         "#;
-        let recipe = parse("c.toml", text).unwrap();
-        let again = parse("again.toml", &write(&recipe).unwrap()).unwrap();
+        let recipe = parse("c.toml", text).unwrap().recipe;
+        let again = parse("again.toml", &write(&recipe).unwrap()).unwrap().recipe;
         assert_eq!(recipe, again);
-        assert_eq!(parse("c.toml", &write(&Recipe::default()).unwrap()).unwrap(), Recipe::default());
+        // What is absent is on; to turn it off takes a word.
+        let off = parse("off.toml", "early_stopping = false").unwrap().recipe;
+        assert_eq!((off.early_stopping, parse("on.toml", "").unwrap().recipe.early_stopping.is_some()), (None, true));
+        assert_eq!(parse("again.toml", &write(&off).unwrap()).unwrap().recipe, off);
+        assert_eq!(parse("on.toml", "early_stopping = true").unwrap().recipe, parse("on.toml", "").unwrap().recipe);
+        assert_eq!(parse("c.toml", &write(&Recipe::default()).unwrap()).unwrap().recipe, Recipe::default());
     }
 }

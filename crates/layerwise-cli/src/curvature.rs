@@ -1,7 +1,5 @@
 //! `layerwise curvature`: one training, and the curvature of its risk at the start and at the end.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use layerwise_curvature::{CriticalPoint, Density, Exact, Hessian, Search, Spectral, Trace};
 use layerwise_network::Workspace;
@@ -9,8 +7,8 @@ use layerwise_report::{About, CurvatureReport, Moment, curvature_page, in_words}
 use layerwise_tensor::Team;
 use layerwise_train::{Prepared, Recipe};
 
+use crate::common::{Common, command};
 use crate::failure::Failure;
-use crate::rows::{DataArguments, threads};
 use crate::{config, files, progress};
 
 /// The probability with which the intervals hold.
@@ -20,28 +18,13 @@ const CONFIDENCE: f64 = 0.95;
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    data: DataArguments,
-    /// How to train (see `layerwise init`); by default one hidden layer of 64 rectified units, with early stopping.
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Instead of the seed in the configuration.
-    #[arg(long)]
-    seed: Option<u64>,
+    common: Common,
     /// At most so many training rows in the risk whose curvature is measured.
     #[arg(long, default_value_t = 2000)]
     rows: usize,
     /// Products with the Hessian for each of the estimates.
     #[arg(long, default_value_t = 100)]
     products: usize,
-    /// Threads inside a step; by default all cores. The result has the same bits for any number.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Also write the result as JSON; `-` for the standard output.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// The folder for report.html and curvature.json; by default a new one, layerwise-curvature.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -52,17 +35,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !(12..=10_000).contains(&arguments.products) {
         return Err(Failure::usage(format!("--products: should be from 12 to 10000, got {}", arguments.products)));
     }
-    let mut recipe = arguments.config.as_deref().map_or(Ok(Recipe::default()), config::read)?;
-    recipe.seed = arguments.seed.unwrap_or(recipe.seed);
-    let threads = threads(arguments.threads)?;
-    let (parts, _, name) = arguments.data.split(recipe.seed)?;
-    let to_stdout = arguments.json.as_deref().is_some_and(|p| p.as_os_str() == "-");
-    if let Some(json) = arguments.json.as_deref().filter(|_| !to_stdout) {
-        files::must_be_new(json)?;
-    }
+    let common = &arguments.common;
+    let recipe = common.recipe(Recipe::default)?;
+    let threads = common.threads()?;
+    let (parts, _, name) = common.data.split(recipe.seed)?;
+    common.check_json()?;
     // Second derivatives of a trained network are small differences: in double precision.
     let prepared = Prepared::<f64>::new(&recipe, &parts.train, Some(&parts.validation))?;
-    let folder = files::output_folder(arguments.out.as_deref(), "layerwise-curvature")?;
+    let folder = files::output_folder(common.out.as_deref(), "layerwise-curvature")?;
     progress::catch_interrupts();
     let parameters = prepared.setup.network.n_params();
     eprintln!("training {parameters} parameters on {name}: {} rows", parts.train.len());
@@ -84,20 +64,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     let text: String = report.moments.iter().map(|moment| format!("{}.\n", in_words(moment))).collect();
     let json = format!("{:#}\n", json(&report, recipe.seed));
-    if to_stdout {
-        eprint!("{text}");
-        progress::print(&json)?;
-    } else {
-        progress::print(&text)?;
-    }
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    common.print(&text, &json)?;
     let toml = config::write(&recipe)?;
-    let about = About { data: &name, task: parts.train.task(), command: &command, recipe: &toml, remedied: "" };
+    let about = About { data: &name, task: parts.train.task(), command: &command(), recipe: &toml, remedied: "" };
     files::write(&folder.join("report.html"), &curvature_page(&report, &about))?;
     files::write(&folder.join("curvature.json"), &json)?;
-    if let Some(path) = arguments.json.as_deref().filter(|_| !to_stdout) {
-        files::write(path, &json)?;
-    }
+    common.write_json(&json)?;
     eprintln!("report: {}", folder.join("report.html").display());
     Ok(())
 }

@@ -3,6 +3,7 @@
 use layerwise_data::DataError;
 use layerwise_diagnosis::LabError;
 use layerwise_train::TrainError;
+use layerwise_variance::VarianceError;
 
 /// Why the program ends without success.
 #[derive(Debug, PartialEq)]
@@ -43,6 +44,16 @@ impl From<LabError> for Failure {
         match e {
             LabError::Train(e) => e.into(),
             _ => Failure::failed("stopped before the verdict; nothing was written"),
+        }
+    }
+}
+
+impl From<VarianceError> for Failure {
+    fn from(e: VarianceError) -> Failure {
+        match e {
+            VarianceError::Train(e) => e.into(),
+            VarianceError::Other { .. } => Failure::usage(e.to_string()),
+            e => Failure::failed(e.to_string()),
         }
     }
 }

@@ -31,6 +31,27 @@ pub fn output_folder(asked: Option<&Path>, default: &str) -> Result<PathBuf, Fai
     Ok(folder)
 }
 
+/// The folder of work that may have been stopped: a new or empty one, or the one that `goes_on` says is of the same work and unfinished.
+pub fn resumable_folder(
+    asked: Option<&Path>,
+    default: &str,
+    goes_on: &dyn Fn(&Path) -> bool,
+) -> Result<PathBuf, Failure> {
+    let unfinished = match asked {
+        Some(path) => Some(path.to_owned()),
+        // The last of the numbered ones that are there.
+        None => std::iter::once(default.to_owned())
+            .chain((2..).map(|i| format!("{default}-{i}")))
+            .map(PathBuf::from)
+            .take_while(|path| path.exists())
+            .last(),
+    };
+    match unfinished.filter(|path| goes_on(path)) {
+        Some(path) => Ok(path),
+        None => output_folder(asked, default),
+    }
+}
+
 /// Writes a whole file or none.
 pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
     layerwise_train::write_whole(path, text.as_bytes())

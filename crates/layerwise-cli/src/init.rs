@@ -34,7 +34,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 mod tests {
     #[test]
     fn the_template_is_the_default() {
-        let recipe = crate::config::parse("template.toml", super::TEMPLATE).unwrap();
-        assert_eq!(recipe, layerwise_train::Recipe::default());
+        let found = crate::config::parse("template.toml", super::TEMPLATE).unwrap();
+        assert_eq!((found.recipe, found.pretraining), (layerwise_train::Recipe::default(), None));
+    }
+
+    /// What stands behind `# ` in the template can be used as it is.
+    #[test]
+    fn the_pretraining_of_the_template_is_its_default() {
+        let lines = super::TEMPLATE.lines().skip_while(|line| *line != "# [pretraining]");
+        let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+        let found = crate::config::parse("template.toml", &text).unwrap();
+        assert_eq!(found.pretraining, Some(crate::pretrain::suited(&layerwise_train::Recipe::default()).unwrap()));
     }
 }

@@ -1,8 +1,10 @@
-//! The program `layerwise`: `diagnose`, `train`, `curvature`, `predict`, `init`.
+//! The program `layerwise`: `diagnose`, `train`, `curvature`, `bias-variance`, `pretrain`, `predict`, `init`.
 //!
 //! Exit status: 0 done, 1 it failed (a full disk, a training that broke), 2 the command, the configuration or the data are wrong.
 #![forbid(unsafe_code)]
 
+mod bias_variance;
+mod common;
 mod config;
 mod curvature;
 mod diagnose;
@@ -11,6 +13,7 @@ mod files;
 mod init;
 mod patient;
 mod predict;
+mod pretrain;
 mod progress;
 mod rows;
 mod train;
@@ -47,6 +50,17 @@ enum Command {
     /// is a minimum, a saddle point (with the way down) or flat; extreme eigenvalues, trace and density of the Hessian's spectrum
     /// with intervals; for up to 2,000 parameters all eigenvalues.
     Curvature(curvature::Arguments),
+    /// Train a network many times, and split its error into noise, bias and variance; learning curves.
+    ///
+    /// Each of several training sets is trained on from several starts, one training a core: the variance by sample is told from that by
+    /// initialization. With several --rows or --widths, error, bias and variance are drawn against them. Finished trainings are kept
+    /// in the folder, so that the same command goes on where it was stopped.
+    BiasVariance(bias_variance::Arguments),
+    /// Train the hidden layers one by one without labels, then the network with them.
+    ///
+    /// The table `pretraining` of the configuration says how (see `layerwise init`). The same training without it is done too, to
+    /// compare.
+    Pretrain(pretrain::Arguments),
     /// Predict new rows with a saved model.
     Predict(predict::Arguments),
     /// Write a commented configuration file to start from.
@@ -58,6 +72,8 @@ fn main() -> ExitCode {
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Curvature(arguments) => curvature::run(&arguments),
+        Command::BiasVariance(arguments) => bias_variance::run(&arguments),
+        Command::Pretrain(arguments) => pretrain::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
     };

@@ -9,6 +9,9 @@ use layerwise_train::Model;
 use crate::failure::Failure;
 use crate::{files, progress};
 
+/// More passes than this are refused.
+const MAX_PASSES: usize = 100_000;
+
 /// What to predict.
 #[derive(Args)]
 pub struct Arguments {
@@ -21,6 +24,10 @@ pub struct Arguments {
     /// Also write the probability of every class.
     #[arg(long)]
     probabilities: bool,
+    /// Also write the spread of the predictions over so many passes with the noise of training (dropout and the like), and over the
+    /// members of an ensemble; 0 for the members alone. The predictions are then the means.
+    #[arg(long, value_name = "N")]
+    passes: Option<usize>,
     /// Where to write the predictions; by default the standard output.
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
@@ -37,7 +44,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{}: {message}", arguments.model.display())));
     };
     let rows = schema.read(&arguments.data, &CsvOptions::default())?;
-    let y = model.predict_proba(&rows.x)?;
+    if arguments.passes.is_some_and(|passes| passes > MAX_PASSES) {
+        return Err(Failure::usage(format!("--passes: should be at most {MAX_PASSES}")));
+    }
+    let spread = arguments.passes.map(|passes| model.predict_spread(&rows.x, passes)).transpose()?;
+    let (y, deviation) = match spread {
+        Some(spread) => (spread.mean, Some(spread.deviation)),
+        None => (model.predict_proba(&rows.x)?, None),
+    };
     let failed = |e: &dyn std::fmt::Display| Failure::failed(format!("predictions cannot be written: {e}"));
     let mut table = csv::Writer::from_writer(Vec::new());
     let names = model.output_names();
@@ -47,19 +61,28 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             if arguments.probabilities {
                 header.extend(names.iter().map(|name| format!("p({name})")));
             }
+            header.extend(deviation.as_ref().map(|_| "spread".to_owned()));
             table.write_record(&header).map_err(|e| failed(&e))?;
-            for (column, class) in y.column_iter().zip(model.predict_classes(&rows.x)?) {
+            for (j, column) in y.column_iter().enumerate() {
+                let class = column.imax();
                 let mut row = vec![names[class].clone()];
                 if arguments.probabilities {
                     row.extend(column.iter().map(|p| p.to_string()));
                 }
+                // Of the probability of the class that is predicted.
+                row.extend(deviation.as_ref().map(|deviation| deviation[(class, j)].to_string()));
                 table.write_record(&row).map_err(|e| failed(&e))?;
             }
         }
         Task::Regression => {
-            table.write_record(names).map_err(|e| failed(&e))?;
-            for column in y.column_iter() {
-                table.write_record(column.iter().map(|v| v.to_string())).map_err(|e| failed(&e))?;
+            let spreads = names.iter().filter(|_| deviation.is_some()).map(|name| format!("spread({name})"));
+            table.write_record(names.iter().cloned().chain(spreads)).map_err(|e| failed(&e))?;
+            for (j, column) in y.column_iter().enumerate() {
+                let spreads =
+                    deviation.iter().flat_map(|deviation| deviation.column(j).iter().copied().collect::<Vec<_>>());
+                table
+                    .write_record(column.iter().copied().chain(spreads).map(|v| v.to_string()))
+                    .map_err(|e| failed(&e))?;
             }
         }
     }

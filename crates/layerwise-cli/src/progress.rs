@@ -72,6 +72,52 @@ impl Drop for Teller {
     }
 }
 
+/// Trainings of a study.
+pub struct Trainings {
+    bar: Option<ProgressBar>,
+    told: AtomicUsize,
+}
+
+impl Trainings {
+    /// A bar on a terminal.
+    pub fn new() -> Trainings {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} trainings  {elapsed}, {eta} left") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(std::time::Duration::from_millis(500));
+            bar
+        });
+        Trainings { bar, told: AtomicUsize::new(0) }
+    }
+
+    /// So many are done; the first call says how many were kept from before.
+    pub fn tell(&self, done: usize, of: usize) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(of as u64);
+                bar.set_position(done as u64);
+            }
+            None => {
+                // About ten lines a study.
+                let part = done * 10 / of.max(1);
+                if self.told.fetch_max(part, Ordering::Relaxed) < part {
+                    eprintln!("  {done}/{of} trainings");
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Trainings {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Epochs of one training.
 pub struct Epochs {
     bar: Option<ProgressBar>,

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use layerwise_data::{CsvOptions, Missing, Schema, Split, TargetColumn, Task, digits_split, split};
+use layerwise_data::{
+    CsvOptions, Dataset, Layout, Missing, Schema, Split, TargetColumn, Task, digits, digits_split, split,
+};
 
 use crate::failure::Failure;
+
+/// What the embedded rows are called.
+const DIGITS: &str = "handwritten digits (embedded)";
 
 /// Which table, and how to read it.
 #[derive(Args, Clone, Debug)]
@@ -25,6 +30,12 @@ pub struct DataArguments {
     /// Whether the first line names the columns; by default detected.
     #[arg(long, value_name = "true|false", requires = "data")]
     pub header: Option<bool>,
+    /// The features are steps of a sequence, so many numbers each, step after step.
+    #[arg(long, value_name = "NUMBER", requires = "data")]
+    pub channels: Option<usize>,
+    /// The last channel of each step is 1 for a step and 0 for what fills up shorter sequences.
+    #[arg(long, requires = "channels")]
+    pub padded: bool,
     /// Replace missing feature values by the column's mean (or most frequent category) instead of refusing them.
     #[arg(long, requires = "data")]
     pub impute: bool,
@@ -68,16 +79,29 @@ impl DataArguments {
         })
     }
 
+    /// All rows, how they were read, and what they are called.
+    pub fn whole(&self) -> Result<(Dataset, Option<Schema>, String), Failure> {
+        match &self.data {
+            None => Ok((digits(), None, DIGITS.into())),
+            Some(path) => {
+                let (mut data, schema) = Schema::learn(path, &self.options()?)?;
+                if let Some(channels) = self.channels {
+                    data = data.with_layout(Layout { channels, padded: self.padded })?;
+                }
+                Ok((data, Some(schema), path.display().to_string()))
+            }
+        }
+    }
+
     /// The rows in three parts, and how they were read.
     ///
     /// The digits are split as the data crate fixes it, a file 60 : 20 : 20, stratified, by the seed.
     pub fn split(&self, seed: u64) -> Result<(Split, Option<Schema>, String), Failure> {
         match &self.data {
-            None => Ok((digits_split(), None, "handwritten digits (embedded)".into())),
-            Some(path) => {
-                let (data, schema) = Schema::learn(path, &self.options()?)?;
-                let parts = split(&data, [0.6, 0.2, 0.2], seed)?;
-                Ok((parts, Some(schema), path.display().to_string()))
+            None => Ok((digits_split(), None, DIGITS.into())),
+            Some(_) => {
+                let (data, schema, name) = self.whole()?;
+                Ok((split(&data, [0.6, 0.2, 0.2], seed)?, schema, name))
             }
         }
     }

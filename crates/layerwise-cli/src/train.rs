@@ -1,52 +1,37 @@
 //! `layerwise train`: one training, saved with everything that prediction needs.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
-use layerwise_data::Task;
+use layerwise_data::{Schema, Split, Task};
 use layerwise_report::{About, Training, training_page};
 use layerwise_tensor::Team;
-use layerwise_train::{Epoch, Model, Prepared, Recipe, StopReason};
+use layerwise_train::{Ensemble, Epoch, Model, Prepared, Recipe, Scores, StopReason};
 
+use crate::common::{Common, command};
 use crate::failure::Failure;
-use crate::rows::{DataArguments, threads};
 use crate::{config, files, progress};
 
 /// What to train.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    data: DataArguments,
-    /// How to train (see `layerwise init`); by default one hidden layer of 64 rectified units, with early stopping.
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Instead of the seed in the configuration.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Threads inside a step; by default all cores. The result has the same bits for any number.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Also write the result as JSON; `-` for the standard output.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// The folder for model.json, history.csv, recipe.toml and report.html; by default a new one, layerwise-model.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    common: Common,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut recipe = arguments.config.as_deref().map_or(Ok(Recipe::default()), config::read)?;
-    recipe.seed = arguments.seed.unwrap_or(recipe.seed);
-    let threads = threads(arguments.threads)?;
-    let (parts, schema, name) = arguments.data.split(recipe.seed)?;
-    let to_stdout = arguments.json.as_deref().is_some_and(|p| p.as_os_str() == "-");
-    if let Some(json) = arguments.json.as_deref().filter(|_| !to_stdout) {
-        files::must_be_new(json)?;
-    }
+    let common = &arguments.common;
+    let recipe = common.recipe(Recipe::default)?;
+    let threads = common.threads()?;
+    let (parts, schema, name) = common.data.split(recipe.seed)?;
+    common.check_json()?;
     let prepared = Prepared::<f32>::new(&recipe, &parts.train, Some(&parts.validation))?;
-    let folder = files::output_folder(arguments.out.as_deref(), "layerwise-model")?;
+    let folder = files::output_folder(common.out.as_deref(), "layerwise-model")?;
     progress::catch_interrupts();
+    if let Some(ensemble) = recipe.ensemble {
+        return members(ensemble, &prepared, (&parts, schema, &name), threads, (common, &folder));
+    }
     eprintln!(
         "training {} parameters on {name}: {} rows, {} features",
         prepared.setup.network.n_params(),
@@ -60,6 +45,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let outcome = team.install(|| prepared.carry_on(&mut run, recipe.epochs, &mut [], &mut watch));
     drop(watch);
     let after = layerwise_diagnosis::record::units(&prepared.setup, &outcome.theta);
+    let over_time = |theta: &[f32]| layerwise_diagnosis::over_time::over_time_at(&prepared.setup, theta);
+    let over_time = (over_time(&prepared.setup.network.init::<f32>(recipe.seed)), over_time(&outcome.theta));
     let (train, held) = team.install(|| prepared.scores(&outcome.theta));
     let delivered = Epoch { train, validation: held, ..outcome.delivered() };
     let test = prepared.score(&outcome.theta, &parts.test)?;
@@ -69,6 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         StopReason::Epochs => "all epochs done".to_owned(),
         StopReason::EarlyStopping => "stopped early".to_owned(),
         StopReason::Asked => "stopped by you".to_owned(),
+        StopReason::Settled => "no way down any more".to_owned(),
         StopReason::NotFinite(trouble) => format!("stopped: {trouble}"),
     };
     let summary = serde_json::json!({
@@ -87,12 +75,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "{ended}; parameters of epoch {}: {what} {:.4} on training rows, {:.4} on validation rows, {:.4} on test rows",
         outcome.epoch, delivered.train.error, validation.error, test.error
     );
-    if to_stdout {
-        eprintln!("{line}");
-        progress::print(&format!("{summary:#}\n"))?;
-    } else {
-        progress::print(&format!("{line}\n"))?;
-    }
+    let json = format!("{summary:#}\n");
+    common.print(&format!("{line}\n"), &json)?;
     let mut model = Model::new(&prepared, &parts.train, &outcome);
     if let Some(schema) = schema {
         model = model.with_schema(schema);
@@ -100,7 +84,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     model.save(folder.join("model.json"))?;
 
     files::write(&folder.join("history.csv"), &history(&outcome))?;
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
     let toml = config::write(&recipe)?;
     let training = Training {
         summary: &line,
@@ -109,14 +92,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         delivered,
         before: &before,
         after: &after,
+        over_time: [&over_time.0, &over_time.1],
     };
-    let about = About { data: &name, task: parts.train.task(), command: &command, recipe: &toml, remedied: "" };
+    let about = About { data: &name, task: parts.train.task(), command: &command(), recipe: &toml, remedied: "" };
     let page = training_page(&training, &about);
     files::write(&folder.join("recipe.toml"), &toml)?;
     files::write(&folder.join("report.html"), &page)?;
-    if let Some(path) = arguments.json.as_deref().filter(|_| !to_stdout) {
-        files::write(path, &format!("{summary:#}\n"))?;
-    }
+    common.write_json(&json)?;
     eprintln!("model: {}", folder.join("model.json").display());
     match outcome.stop {
         StopReason::NotFinite(trouble) => Err(Failure::failed(format!(
@@ -124,6 +106,53 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// An ensemble: its members, and how good their mean is.
+fn members(
+    ensemble: Ensemble,
+    prepared: &Prepared<f32>,
+    (parts, schema, name): (&Split, Option<Schema>, &str),
+    threads: usize,
+    (common, folder): (&Common, &Path),
+) -> Result<(), Failure> {
+    let recipe = &prepared.recipe;
+    eprintln!("training an ensemble on {name}: {} rows, {} features", parts.train.len(), parts.train.n_features());
+    let members = prepared.members(ensemble, recipe.seed, threads, &progress::interrupted)?;
+    let mut model = Model::ensemble(prepared, &parts.train, &members)?;
+    if let Some(schema) = schema {
+        model = model.with_schema(schema);
+    }
+    let [train, validation, test] = [&parts.train, &parts.validation, &parts.test].map(|rows| model.evaluate(rows));
+    let (train, validation, test) = (train?, validation?, test?);
+    let what = if parts.train.task() == Task::Classification { "error" } else { "unexplained variance (1 - R²)" };
+    let out_of_bag = members.out_of_bag.map_or(String::new(), |error| format!(", {error:.4} out of bag"));
+    let line = format!(
+        "{} members: {what} {:.4} on training rows{out_of_bag}, {:.4} on validation rows, {:.4} on test rows",
+        members.outcomes.len(),
+        train.error,
+        validation.error,
+        test.error
+    );
+    let scores = |scores: Scores| serde_json::json!({ "loss": scores.loss, "error": scores.error });
+    let summary = serde_json::json!({
+        "members": members.outcomes.len(),
+        "epochs": members.outcomes.iter().map(|outcome| outcome.epoch).collect::<Vec<_>>(),
+        "measure": what,
+        "train": scores(train),
+        "out_of_bag": members.out_of_bag,
+        "validation": scores(validation),
+        "test": scores(test),
+        "seed": recipe.seed,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    model.save(folder.join("model.json"))?;
+    files::write(&folder.join("recipe.toml"), &config::write(recipe)?)?;
+    let json = format!("{summary:#}\n");
+    common.write_json(&json)?;
+    common.print(&format!("{line}\n"), &json)?;
+    eprintln!("model: {}", folder.join("model.json").display());
+    Ok(())
 }
 
 /// The learning curves as a table.

@@ -1,11 +1,12 @@
 //! Components with every number type of the gradient check: double-double and hyper-dual numbers for the exact derivative,
 //! running error bounds for what rounding may do to it.
 //!
-//! A kernel that is written over every `S: Scalar` has all of this for nothing. These traits stand beside [`Layer`], [`Loss`] and
-//! [`Regularizer`], not inside them, so that a network that is only trained never compiles a kernel for them.
+//! A kernel that is written over every `S: Scalar` has all of this for nothing. These traits stand beside [`Layer`], [`Loss`],
+//! [`Regularizer`] and [`Activity`], not inside them, so that a network that is only trained never compiles a kernel for them.
 
 use layerwise_tensor::{Bounded, DoubleDouble, Dual, Dual32, Dual64, Scalar};
 
+use crate::activity::{Activity, ActivityKernel};
 use crate::layer::{Layer, LayerKernel};
 use crate::loss::{Loss, LossKernel};
 use crate::objective::Objective;
@@ -61,6 +62,8 @@ generic! {
     GenericLoss = Loss + LossKernel as generic_loss;
     /// A regularizer that computes in every number type.
     GenericRegularizer = Regularizer + RegularizerKernel as generic_regularizer;
+    /// A penalty on activations that computes in every number type.
+    GenericActivity = Activity + ActivityKernel as generic_activity;
     => [DoubleDouble, Hyper, Bounded<f32>, Bounded<f64>, Dual<Bounded<f32>>, Dual<Bounded<f64>>]
     [f32, f64, Dual32, Dual64, DoubleDouble, Hyper, Bounded<f32>, Bounded<f64>, Dual<Bounded<f32>>, Dual<Bounded<f64>>]
 }

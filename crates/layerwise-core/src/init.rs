@@ -2,7 +2,8 @@
 //!
 //! With n_in columns and n_out rows: LeCun (1998) Var w = 1/n_in; Glorot and Bengio (2010, eq. 16)
 //! w ~ U(±√(6/(n_in + n_out))); He et al. (2015, eq. 10) Var w = 2/n_in; the old heuristic U(±1/√n_in) whose failure in deep
-//! nets Glorot and Bengio documented; orthogonal, Saxe et al. (2013); sparse, Martens (2010): so many nonzero N(0, 1)/… weights a
+//! nets Glorot and Bengio documented; orthogonal, Saxe et al. (2013), also as the start of LSUV; identity, Le, Jaitly and
+//! Hinton (2015); sparse, Martens (2010): so many nonzero N(0, 1)/… weights a
 //! unit.
 
 use layerwise_tensor::{MatMut, Rng, Scalar};
@@ -33,6 +34,14 @@ pub enum Init {
         /// Factor on the matrix.
         gain: f64,
     },
+    /// `gain` on the diagonal, 0 elsewhere: what recurrent weights of rectified units start as (Le, Jaitly and Hinton 2015).
+    Identity {
+        /// The number on the diagonal.
+        gain: f64,
+    },
+    /// Layer-sequential unit variance: a random orthogonal matrix, which whoever has data scales until the outputs of its layer have
+    /// variance 1 (`layerwise-train` does). Source: Mishkin and Matas (2016), "All you need is a good init", algorithm 1.
+    Lsuv,
     /// `nonzero` weights of each unit are N(0, deviation²), the others 0.
     Sparse {
         /// Nonzero weights a unit (at most n_in).
@@ -61,7 +70,7 @@ impl Init {
     /// Whether its numbers are usable: `Err` names the field.
     pub fn check(&self) -> Result<(), String> {
         let (name, value) = match *self {
-            Init::Orthogonal { gain } => ("gain", gain),
+            Init::Orthogonal { gain } | Init::Identity { gain } => ("gain", gain),
             Init::Sparse { deviation, nonzero } if nonzero > 0 => ("deviation", deviation),
             Init::Sparse { .. } => return Err("nonzero should be at least 1, got 0".into()),
             Init::Normal { deviation } => ("deviation", deviation),
@@ -105,6 +114,7 @@ impl Init {
             Init::Normal { deviation } => each(&mut |rng| rng.normal() * deviation),
             Init::Uniform { bound } => each(&mut |rng| rng.between(-bound, bound)),
             Init::Constant { value } => each(&mut |_| value),
+            Init::Lsuv => Init::Orthogonal { gain: 1.0 }.fill(block, rng),
             Init::Orthogonal { gain } => {
                 // Q of a Gaussian matrix, with the signs of R's diagonal, is uniform over orthogonal matrices (Mezzadri 2007).
                 let (long, short) = (n_out.max(n_in), n_out.min(n_in));
@@ -115,6 +125,12 @@ impl Init {
                         let (row, col) = if n_out >= n_in { (i, j) } else { (j, i) };
                         *w = S::of(gain * q[(row, col)] * r[(col, col)].signum());
                     }
+                }
+            }
+            Init::Identity { gain } => {
+                block.data().fill(S::ZERO);
+                for i in 0..n_in.min(n_out) {
+                    block.col(i)[i] = S::of(gain);
                 }
             }
             Init::Sparse { nonzero, deviation } => {
@@ -177,6 +193,16 @@ mod tests {
         let mut wide = DMatrix::from_element(20, 50, 0.0);
         Init::Orthogonal { gain: 1.0 }.fill(MatMut::from(&mut wide), &mut Key::new(5, Purpose::Init).rng());
         assert!((&wide * wide.transpose() - DMatrix::identity(20, 20)).amax() < 1e-12);
+        for (rows, cols) in [(2, 3), (3, 2)] {
+            let mut m = DMatrix::from_element(rows, cols, f64::NAN);
+            Init::Identity { gain: 0.5 }.fill(MatMut::from(&mut m), &mut Key::new(5, Purpose::Init).rng());
+            assert_eq!(m, DMatrix::identity(rows, cols) * 0.5);
+        }
+        assert_eq!(
+            Init::Identity { gain: -1.0 }.check().unwrap_err(),
+            "gain should be a finite number of at least 0, got -1"
+        );
+        assert_eq!(filled(Init::Lsuv), q / 2.0);
         let sparse = filled(Init::Sparse { nonzero: 15, deviation: 1.0 });
         assert!(sparse.row_iter().all(|row| row.iter().filter(|w| **w != 0.0).count() == 15));
     }

@@ -36,6 +36,11 @@ pub trait Layer:
     fn kinks(&self) -> &[f64] {
         &[]
     }
+    /// The setting by which its backward pass gives something else than the derivative of its output, if there is one: solvers and
+    /// the gradient check refuse the layer by this name.
+    fn approximates(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a layer computes.
@@ -44,6 +49,17 @@ pub trait LayerKernel<S: Scalar> {
     fn forward(&self, io: Forward<'_, S>);
     /// Sets dx if asked for, and adds to the gradient through [`ParamsMut`].
     fn backward(&self, io: Backward<'_, S>);
+    /// Adds what `dy` says of the second input to `ds`, its delta: dy itself, unless the way there is more than an addition.
+    ///
+    /// Shapes: dy is d_out × n, ds as the second input. Panics: if they differ, where they should not.
+    fn shortcut(&self, theta: Params<'_, S>, dy: Mat<'_, S>, mut ds: MatMut<'_, S>) {
+        let _ = theta;
+        elementwise::zip(ds.data(), dy.data(), |ds, dy| *ds += dy);
+    }
+    /// After a step of training: moves the statistics of the layer ([`Role::Statistic`]) by what the forward pass of the step left.
+    fn settle(&self, io: Settle<'_, S>) {
+        let _ = io;
+    }
 }
 
 /// Whether a pass trains (noise on) or predicts (noise off).
@@ -66,7 +82,7 @@ pub struct Forward<'a, S> {
     pub skip: Option<Mat<'a, S>>,
     /// Output, d_out × n; to be set.
     pub y: MatMut<'a, S>,
-    /// Scratch that backward will see, `cache` numbers a column.
+    /// Scratch that backward will see: `shared` numbers, and then `cache` numbers a column.
     pub cache: &'a mut [S],
     /// Train or predict.
     pub pass: Pass,
@@ -83,25 +99,59 @@ pub struct Backward<'a, S> {
     pub dtheta: ParamsMut<'a, S>,
     /// Input of the forward pass.
     pub x: Mat<'a, S>,
+    /// Its second input, if the plan asked for one.
+    pub skip: Option<Mat<'a, S>>,
     /// Output of the forward pass.
     pub y: Mat<'a, S>,
     /// ∂L/∂y.
     pub dy: Mat<'a, S>,
     /// ∂L/∂x, to be set; `None` if nobody needs it.
     pub dx: Option<MatMut<'a, S>>,
-    /// What forward left.
-    pub cache: &'a [S],
+    /// What forward left. It may be written, as long as a second backward pass after the same forward pass gives the same.
+    pub cache: &'a mut [S],
     /// Train or predict.
     pub pass: Pass,
 }
 
-/// Whether a block multiplies (weights) or shifts (biases); penalties fall on weights unless asked otherwise.
+/// What a layer sees of a step that is done.
+#[derive(Debug)]
+pub struct Settle<'a, S> {
+    theta: &'a mut [S],
+    blocks: &'a [Block],
+    /// What the passes of the step left.
+    pub cache: &'a [S],
+    /// Columns of its batch.
+    pub n: usize,
+}
+
+impl<'a, S: Scalar> Settle<'a, S> {
+    /// The blocks of one layer within θ, and its scratch after a step on n columns.
+    pub fn new(theta: &'a mut [S], blocks: &'a [Block], cache: &'a [S], n: usize) -> Self {
+        Settle { theta, blocks, cache, n }
+    }
+
+    /// Block i, which has to be a statistic.
+    ///
+    /// Panics: if it is not.
+    pub fn statistic(&mut self, i: usize) -> &mut [S] {
+        let block = &self.blocks[i];
+        assert!(block.role == Role::Statistic, "settle: {} should be a statistic, is a {:?}", block.name, block.role);
+        &mut self.theta[block.range()]
+    }
+}
+
+/// What a block is to those who train: penalties and decay fall on weights unless asked otherwise, and nobody but its layer touches
+/// a statistic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A multiplying parameter.
+    /// A parameter that multiplies inputs.
     Weight,
-    /// A shifting parameter.
+    /// One number a unit: what shifts it, or its gain.
     Bias,
+    /// Not a parameter, but what the layer remembers of the data of its steps, to predict with. It stands in θ so that files, forks
+    /// and copies carry it. It is no variable of any function: kernels read it with [`Params::statistic`], its gradient is 0, steps and
+    /// penalties leave it alone, and only [`LayerKernel::settle`] moves it.
+    Statistic,
 }
 
 /// One parameter matrix of a layer.
@@ -113,7 +163,7 @@ pub struct Block {
     pub rows: usize,
     /// Columns; d_in for a weight matrix.
     pub cols: usize,
-    /// Weight or bias.
+    /// Weight, bias or statistic.
     pub role: Role,
     /// How it starts.
     pub init: Init,
@@ -135,16 +185,32 @@ pub struct Plan {
     pub d_out: usize,
     /// Parameter blocks, in order.
     pub blocks: Vec<Block>,
+    /// Scratch numbers that all columns share, before those of the columns.
+    pub shared: usize,
     /// Scratch numbers a column.
     pub cache: usize,
     /// How many layers back a second input comes from: 1 is the layer's own input.
     pub skip: Option<usize>,
+    /// How the matrix starts that the second input goes through, if it is not to be as wide as the output.
+    pub projection: Option<Init>,
+    /// States over time, of a recurrent layer.
+    pub states: Option<States>,
+}
+
+/// The states hₜ that a recurrent layer goes through. After a backward pass of n columns its scratch begins with ∂L/∂hₜ, step after
+/// step, each `units` × n: the whole derivative, by way of all later steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct States {
+    /// Number of steps.
+    pub steps: usize,
+    /// Numbers of one state.
+    pub units: usize,
 }
 
 impl Plan {
     /// A layer without parameters.
     pub fn new(d_out: usize) -> Plan {
-        Plan { d_out, blocks: Vec::new(), cache: 0, skip: None }
+        Plan { d_out, blocks: Vec::new(), shared: 0, cache: 0, skip: None, projection: None, states: None }
     }
 
     /// Adds a weight matrix.
@@ -157,6 +223,11 @@ impl Plan {
         self.block(Block { name, rows, cols: 1, role: Role::Bias, init: Init::Constant { value }, offset: 0 })
     }
 
+    /// Adds statistics, one a unit, initially `value`.
+    pub fn statistic(self, name: &'static str, rows: usize, value: f64) -> Plan {
+        self.block(Block { name, rows, cols: 1, role: Role::Statistic, init: Init::Constant { value }, offset: 0 })
+    }
+
     fn block(mut self, block: Block) -> Plan {
         self.blocks.push(block);
         self
@@ -167,9 +238,43 @@ impl Plan {
         Plan { cache: per_column, ..self }
     }
 
-    /// Asks for the output of the layer `back` places before this one as a second input.
+    /// Says where its states over time are to be found; see [`States`].
+    pub fn states(self, steps: usize, units: usize) -> Plan {
+        Plan { states: Some(States { steps, units }), ..self }
+    }
+
+    /// Asks for scratch of a fixed size, which all columns share.
+    pub fn shared(self, numbers: usize) -> Plan {
+        Plan { shared: numbers, ..self }
+    }
+
+    /// Asks for the output of the layer `back` places before this one as a second input, as wide as the output.
     pub fn skip(self, back: usize) -> Plan {
         Plan { skip: Some(back), ..self }
+    }
+
+    /// Asks for a second input of any width, and a weight matrix for it: [`Plan::of_source`] adds the block `w`.
+    pub fn projected(self, back: usize, init: Init) -> Plan {
+        Plan { skip: Some(back), projection: Some(init), ..self }
+    }
+
+    /// The whole plan, once the width of the second input is known: whoever lays out θ asks.
+    ///
+    /// Errors: a second input that is not as wide as the output, and does not go through a matrix.
+    pub fn of_source(self, width: usize) -> Result<Plan, ShapeError> {
+        match self.projection {
+            Some(init) => {
+                let d_out = self.d_out;
+                Ok(self.weight("w", d_out, width, init))
+            }
+            None if width != self.d_out => Err(ShapeError::mismatch("", "width of the shortcut", self.d_out, width)),
+            None => Ok(self),
+        }
+    }
+
+    /// Scratch numbers for a batch of n columns.
+    pub fn scratch(&self, n: usize) -> usize {
+        self.shared + self.cache * n
     }
 }
 
@@ -195,6 +300,13 @@ impl<'a, S: Scalar> Params<'a, S> {
     /// Block i as a vector.
     pub fn vec(&self, i: usize) -> &'a [S] {
         &self.theta[self.blocks[i].range()]
+    }
+
+    /// out ← block i as constants: no derivative flows through a statistic.
+    ///
+    /// Panics: if the lengths differ.
+    pub fn statistic(&self, i: usize, out: &mut [S]) {
+        elementwise::map(out, self.vec(i), |s| S::of(s.value()));
     }
 }
 
@@ -230,6 +342,12 @@ impl<'a, S: Scalar> ParamsMut<'a, S> {
     pub fn add_columns(&mut self, i: usize, m: Mat<'_, S>) {
         let write = self.write(i);
         elementwise::sum_columns(write, &mut self.grad[self.blocks[i].range()], m);
+    }
+
+    /// Block i ← or += Σⱼ a\[·, j\] b\[·, j\], number by number.
+    pub fn add_products(&mut self, i: usize, a: Mat<'_, S>, b: Mat<'_, S>) {
+        let write = self.write(i);
+        elementwise::sum_products(write, &mut self.grad[self.blocks[i].range()], a, b);
     }
 
     /// Block i for any other way of adding; zeros if nobody wrote it yet.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
+pub mod activity;
 pub mod catalog;
 pub mod generic;
 pub mod init;
@@ -18,9 +19,12 @@ pub mod solver;
 pub mod transform;
 
 pub use activation::{Activation, Pointwise};
-pub use generic::{GenericLayer, GenericLoss, GenericNumber, GenericObjective, GenericRegularizer, Hyper};
+pub use activity::{Activity, ActivityKernel};
+pub use generic::{
+    GenericActivity, GenericLayer, GenericLoss, GenericNumber, GenericObjective, GenericRegularizer, Hyper,
+};
 pub use init::Init;
-pub use layer::{Backward, Block, Forward, Layer, LayerKernel, Params, ParamsMut, Pass, Plan, Role};
+pub use layer::{Backward, Block, Forward, Layer, LayerKernel, Params, ParamsMut, Pass, Plan, Role, Settle, States};
 pub use loss::{Loss, LossKernel, Targets};
 pub use number::{Number, Real};
 pub use objective::{Curvature, Objective, hvp};

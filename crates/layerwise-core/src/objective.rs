@@ -15,6 +15,11 @@ pub trait Objective<S: Scalar> {
     }
     /// Returns f(θ) and overwrites `grad` with ∇f(θ).
     fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S;
+    /// Solvers tell each step here: θ and f(θ). `false` asks for the end. An objective that is to be watched overrides it.
+    fn stepped(&mut self, theta: &[S], value: f64) -> bool {
+        let _ = (theta, value);
+        true
+    }
 }
 
 /// A symmetric matrix that goes with a point θ, by its products: the Hessian of an objective, or its Gauss–Newton matrix.

@@ -21,6 +21,14 @@ pub trait Regularizer:
     fn has_kinks(&self) -> bool {
         false
     }
+    /// Ω grows no faster than this power of θ, far out.
+    fn degree(&self) -> i32 {
+        2
+    }
+    /// Whether Ω(0) = 0: it draws θ there, and not elsewhere.
+    fn at_zero(&self) -> bool {
+        true
+    }
 }
 
 /// What a regularizer computes on one block.

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use layerwise_tensor::{MatMut, Scalar};
+use layerwise_tensor::{Mat, MatMut, Scalar};
 
 /// What a link has to see before it can act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +36,10 @@ pub trait Transform<S: Scalar> {
     fn apply(&self, update: &mut [S], state: Planes<'_, '_, S>, numbers: &Numbers, at: &Chunk<'_, S>);
     /// Rewrites the update of one weight matrix, before any chunk; only for [`Reach::Matrices`].
     ///
-    /// Shapes: `scratch` has [`Link::scratch`] numbers, whatever they are.
-    fn matrix(&self, update: MatMut<'_, S>, scratch: &mut [S]) {
-        let _ = (update, scratch);
+    /// Shapes: `theta` is the matrix before the step, as large as its update; `scratch` has [`Link::scratch`] numbers, whatever they
+    /// are.
+    fn matrix(&self, update: MatMut<'_, S>, theta: Mat<'_, S>, scratch: &mut [S]) {
+        let _ = (update, theta, scratch);
     }
     /// Turns θ after `at.count` steps into the parameters to evaluate and deliver; only for links that say [`Link::averages`].
     ///

@@ -81,6 +81,8 @@ impl Link for Plain {}
 fn what_a_component_does_not_say_is_nothing() {
     assert_eq!((Layer::range(&Plain), Layer::init(&Plain)), (None, None));
     assert_eq!(Layer::kinks(&Plain), [0.0; 0]);
+    assert_eq!(Layer::approximates(&Plain), None);
+    assert_eq!(Plan::new(3).states(4, 2).states, Some(States { steps: 4, units: 2 }));
     assert!(!Loss::has_kinks(&Plain) && Loss::convex(&Plain) && !Regularizer::has_kinks(&Plain));
     assert_eq!((Plain.planes(), Plain.reach(), Plain.scratch(3, 4), Plain.averages()), (0, Reach::Element, 0, false));
     assert_eq!(Plain.rate(&Step { count: 3, rate_factor: 0.5 }), None);
@@ -95,7 +97,10 @@ fn an_activation_is_a_layer() {
     assert_eq!(layer.init(), Some(Init::Lecun));
     assert_eq!(layer.kinks(), [4.0, 5.0]);
     assert_eq!(layer.plan(0).unwrap_err().problem, "input width should be at least 1, got 0");
-    assert_eq!(layer.plan(5).unwrap(), Plan { d_out: 5, blocks: vec![], cache: 0, skip: None });
+    assert_eq!(
+        layer.plan(5).unwrap(),
+        Plan { d_out: 5, blocks: vec![], shared: 0, cache: 0, skip: None, projection: None, states: None }
+    );
     let (x, mut y, mut dx) = ([1.5, -2.0], [f64::NAN; 2], [f64::NAN; 2]);
     let (x, theta, pass) = (Mat::new(&x, 2, 1), Params::new(&[], &[]), Pass::Train);
     let key = Key::new(0, Purpose::Mask);
@@ -103,7 +108,7 @@ fn an_activation_is_a_layer() {
     assert_eq!(y, [5.25, 7.0]);
     let (dtheta, dy) = (ParamsMut::new(&mut [], &[], &mut []), [10.0, 100.0]);
     let (y, dy, dx_out) = (Mat::new(&y, 2, 1), Mat::new(&dy, 2, 1), Some(MatMut::new(&mut dx, 2, 1)));
-    layer.backward(Backward { theta, dtheta, x, y, dy, dx: dx_out, cache: &[], pass });
+    layer.backward(Backward { theta, dtheta, x, skip: None, y, dy, dx: dx_out, cache: &mut [], pass });
     assert_eq!(dx, [30.0, -400.0]);
 }
 
@@ -117,6 +122,53 @@ fn blocks() -> Vec<Block> {
     assert_eq!(blocks[1], Block { name: "b", rows: 2, cols: 1, role: Role::Bias, init, offset: 0 });
     (blocks[0].offset, blocks[1].offset) = (1, 8);
     blocks
+}
+
+#[test]
+fn scratch_statistics_and_projections_are_planned() {
+    let plan = Plan::new(2).statistic("mean", 2, 0.5).shared(3).cache(4);
+    assert_eq!((plan.shared, plan.cache, plan.scratch(0), plan.scratch(5)), (3, 4, 3, 23));
+    let (init, role) = (Init::Constant { value: 0.5 }, Role::Statistic);
+    assert_eq!(plan.blocks, [Block { name: "mean", rows: 2, cols: 1, role, init, offset: 0 }]);
+    assert_eq!(Plan::new(2).skip(3).of_source(2), Ok(Plan::new(2).skip(3)));
+    let refused = Plan::new(2).skip(3).of_source(4).unwrap_err();
+    assert_eq!(refused.to_string(), ": width of the shortcut should be 2, got 4");
+    let plan = Plan::new(2).projected(3, Init::He).of_source(4).unwrap();
+    assert_eq!((plan.skip, plan.projection), (Some(3), Some(Init::He)));
+    assert_eq!(plan.blocks, Plan::new(2).weight("w", 2, 4, Init::He).blocks);
+}
+
+#[test]
+fn statistics_are_read_as_constants_and_settled_in_place() {
+    let mut blocks = Plan::new(2).bias("b", 1, 0.0).statistic("mean", 2, 0.0).blocks;
+    blocks[1].offset = 3;
+    let mut theta: Vec<Dual64> = (0..6).map(|i| Dual64::new(f64::from(i), 1.0)).collect();
+    let mut out = [Dual64::ZERO; 2];
+    Params::new(&theta, &blocks).statistic(1, &mut out);
+    assert_eq!(out.map(|s| (s.re, s.eps)), [(3.0, 0.0), (4.0, 0.0)]);
+    let cache = [Dual64::ONE; 2];
+    let mut settle = Settle::new(&mut theta, &blocks, &cache, 7);
+    assert_eq!((settle.cache.len(), settle.n), (2, 7));
+    settle.statistic(1)[0] = Dual64::new(9.0, 0.0);
+    assert_eq!(theta.iter().map(|t| t.re).collect::<Vec<_>>(), [0.0, 1.0, 2.0, 9.0, 4.0, 5.0]);
+}
+
+#[test]
+#[should_panic(expected = "settle: b should be a statistic, is a Bias")]
+fn parameters_do_not_settle() {
+    let (mut theta, blocks) = ([0.0], Plan::new(1).bias("b", 1, 0.0).blocks);
+    Settle::new(&mut theta, &blocks, &[], 1).statistic(0);
+}
+
+#[test]
+fn a_layer_adds_the_delta_of_its_output_to_that_of_its_second_input() {
+    let (layer, mut ds) = (Pointwise(Parabola), [1.0, 2.0]);
+    let theta = Params::new(&[], &[]);
+    layer.shortcut(theta, Mat::new(&[10.0, 20.0], 2, 1), MatMut::new(&mut ds, 2, 1));
+    assert_eq!(ds, [11.0, 22.0]);
+    let mut theta = [5.0];
+    layer.settle(Settle::new(&mut theta, &Plan::new(1).statistic("mean", 1, 0.0).blocks, &[], 1));
+    assert_eq!(theta, [5.0]);
 }
 
 #[test]
@@ -143,6 +195,12 @@ fn the_first_write_sets_and_the_next_ones_add() {
     params.add_columns(1, Mat::new(&columns, 2, 2));
     params.add_columns(1, Mat::new(&columns, 2, 2));
     assert_eq!(grad, [100.0, 6.0, 12.0, 8.0, 16.0, 10.0, 20.0, 100.0, 22.0, 44.0]);
+
+    let (mut grad, mut fresh) = ([100.0; 10], [true; 2]);
+    let mut params = ParamsMut::new(&mut grad, &blocks, &mut fresh);
+    params.add_products(1, Mat::new(&columns, 2, 2), Mat::new(&columns, 2, 2));
+    params.add_products(1, Mat::new(&columns, 2, 2), Mat::new(&[1.0; 4], 2, 2));
+    assert_eq!(grad[7..], [100.0, 101.0 + 11.0, 404.0 + 22.0]);
 
     let (mut grad, mut fresh) = ([100.0; 10], [true; 2]);
     let mut params = ParamsMut::new(&mut grad, &blocks, &mut fresh);

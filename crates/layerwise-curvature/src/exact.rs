@@ -25,6 +25,19 @@ impl Exact {
     ///
     /// Errors: more than [`Exact::MOST`] coordinates; a product that is not finite. Panics: if `product` does.
     pub fn of<S: Scalar>(space: &[S], mut product: impl FnMut(&[S], &mut [S])) -> Result<Exact, CurvatureError> {
+        let (matrix, _) = Self::assemble(space, &mut product)?;
+        let n = matrix.nrows();
+        let mut eigenvalues: Vec<f64> = matrix.symmetric_eigenvalues().iter().copied().collect();
+        eigenvalues.sort_by(f64::total_cmp);
+        let scale = eigenvalues.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+        Ok(Exact { matrix, eigenvalues, floor: rounding::<S>() * (n as f64).sqrt() * scale })
+    }
+
+    /// The matrix alone, and the places of its coordinates.
+    pub(crate) fn assemble<S: Scalar>(
+        space: &[S],
+        product: &mut impl FnMut(&[S], &mut [S]),
+    ) -> Result<(DMatrix<f64>, Vec<usize>), CurvatureError> {
         let n = dimension(space);
         if n > Self::MOST {
             let got = format!("{n}; `spectrum`, `trace` and `density` estimate it from a few products");
@@ -45,11 +58,7 @@ impl Exact {
             }
         }
         // Symmetric but for rounding.
-        let matrix = 0.5 * (&matrix + matrix.transpose());
-        let mut eigenvalues: Vec<f64> = matrix.symmetric_eigenvalues().iter().copied().collect();
-        eigenvalues.sort_by(f64::total_cmp);
-        let scale = eigenvalues.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-        Ok(Exact { matrix, eigenvalues, floor: rounding::<S>() * (n as f64).sqrt() * scale })
+        Ok((0.5 * (&matrix + matrix.transpose()), places))
     }
 
     /// How many eigenvalues are negative: the index of a critical point, 0 of a minimum.

@@ -77,7 +77,7 @@ where
 }
 
 /// The same numbers as constants.
-fn constants<T: Plane>(numbers: &[T]) -> Buf<Dual<T>> {
+pub(crate) fn constants<T: Plane>(numbers: &[T]) -> Buf<Dual<T>> {
     let mut duals = Buf::zeros(numbers.len());
     Known::join(&mut duals, numbers, None);
     duals

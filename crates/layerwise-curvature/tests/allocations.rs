@@ -42,7 +42,7 @@ static COUNTING: Counting = Counting;
 fn gradients_and_products_allocate_nothing() {
     COUNTS.set(true);
     let layers = Builder::new(5).layer(Dense::new(7)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.3 });
-    let network = layers.layer(Dense::new(7)).layer(Skip { back: 2 }).layer(Dense::new(2)).build().unwrap();
+    let network = layers.layer(Dense::new(7)).layer(Skip::new(2)).layer(Dense::new(2)).build().unwrap();
     let (x, t, weights) = (vec![0.5; 5 * 20], vec![1.0; 2 * 20], vec![1.0; 20]);
     let targets = Targets::Values(Mat::new(&t, 2, 20));
     let theta = network.init::<f64>(1);

@@ -141,7 +141,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 fn deep() -> Network {
     let layers = Builder::new(D_IN).layer(Dense::new(4)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.4 });
-    let layers = layers.layer(Dense::new(4)).layer(Pointwise(Softplus)).layer(Skip { back: 3 });
+    let layers = layers.layer(Dense::new(4)).layer(Pointwise(Softplus)).layer(Skip::new(3));
     layers.layer(Pointwise(Relu)).layer(Dense::new(K)).build().unwrap()
 }
 
@@ -212,7 +212,7 @@ fn it_moves_with_theta_keeps_its_place_between_products_and_sees_no_penalty() {
     let (data, mut workspace) = (case.data(), Workspace::new(&case.network, N));
     let expected = [&a, &b].map(|theta| case.risk(&data, &mut Workspace::new(&case.network, N)).risk(theta));
     let v: Vec<f64> = (0..a.len()).map(|i| (i as f64).sin()).collect();
-    let penalties = [Penalty { regularizer: Arc::new(L2 { strength: 0.1 }), on: Where::default() }];
+    let penalties = [Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.1 }), on: Where::default() }];
     let fresh = |theta: &[f64]| {
         let (mut out, mut workspace) = (vec![f64::NAN; v.len()], Workspace::new(&case.network, N));
         let risk = Supervised { penalties: &penalties, ..case.risk(&data, &mut workspace) };

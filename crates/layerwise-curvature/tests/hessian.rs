@@ -19,15 +19,15 @@ const CLASSES: [u32; N] = [0, 2, 1, 1, 0, 2, 2, 1, 0];
 
 fn network() -> Network {
     let layers = Builder::new(3).layer(Dense::new(5)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.3 });
-    let layers = layers.layer(Dense::new(5)).layer(Pointwise(Softplus)).layer(Skip { back: 3 });
+    let layers = layers.layer(Dense::new(5)).layer(Pointwise(Softplus)).layer(Skip::new(3));
     layers.layer(Pointwise(Relu)).layer(Dense::new(3)).build().unwrap()
 }
 
 fn penalties() -> [Penalty; 2] {
     let on = |groups: &[&str], biases| Where { groups: groups.iter().map(|g| g.to_string()).collect(), biases };
     [
-        Penalty { regularizer: Arc::new(L2 { strength: 0.1 }), on: on(&[], false) },
-        Penalty { regularizer: Arc::new(L2 { strength: 0.3 }), on: on(&["hidden2"], true) },
+        Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.1 }), on: on(&[], false) },
+        Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.3 }), on: on(&["hidden2"], true) },
     ]
 }
 

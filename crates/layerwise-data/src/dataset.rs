@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::layout::Layout;
 
 /// Whether the target is one of several classes or one or more numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,8 @@ pub struct Dataset {
     pub name: String,
     /// The weight of each sample in the loss; all 1 if absent.
     pub weights: Option<Vec<f64>>,
+    /// How the features are steps, if the samples are sequences.
+    pub layout: Option<Layout>,
 }
 
 impl Dataset {
@@ -81,7 +84,7 @@ impl Dataset {
                 finite(name, names, values)?;
             }
         }
-        Ok(Dataset { x, target, features, name: name.to_owned(), weights: None })
+        Ok(Dataset { x, target, features, name: name.to_owned(), weights: None, layout: None })
     }
 
     /// The same data set with a weight for each sample.
@@ -156,6 +159,7 @@ impl Dataset {
             features: self.features.clone(),
             name: self.name.clone(),
             weights: self.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row]).collect()),
+            layout: self.layout,
         }
     }
 }

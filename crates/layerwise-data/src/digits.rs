@@ -38,6 +38,7 @@ pub fn digits() -> Dataset {
         features: (0..64).map(|i| format!("pixel_{}_{}", i / 8, i % 8)).collect(),
         name: "digits".to_owned(),
         weights: None,
+        layout: None,
     }
 }
 

@@ -52,7 +52,14 @@ pub trait Generator: Debug + Send + Sync {
     fn floor(&self) -> Option<f64> {
         None
     }
+    /// f*, the best prediction of the value of a point, where it is known.
+    fn best(&self) -> Option<BestValue> {
+        None
+    }
 }
+
+/// The best prediction of the value of a point.
+pub type BestValue = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 
 catalog! {
     /// Every generator of data sets, as configurations name it: `"moons"`, or `{ kind = "moons", noise = 0.2 }`.
@@ -82,6 +89,11 @@ impl Generators {
     /// The least possible error, where it is known.
     pub fn floor(&self) -> Option<f64> {
         self.boxed().floor()
+    }
+
+    /// f*, the best prediction of the value of a point, where it is known.
+    pub fn best(&self) -> Option<BestValue> {
+        self.boxed().best()
     }
 }
 
@@ -165,7 +177,7 @@ fn values(name: &str, n: usize, d: usize, seed: u64, mut draw: impl FnMut(&mut [
 }
 
 fn assemble(name: &str, x: DMatrix<f64>, target: Target) -> Dataset {
-    Dataset { features: numbered("x", 1, x.nrows()), x, target, name: name.to_owned(), weights: None }
+    Dataset { features: numbered("x", 1, x.nrows()), x, target, name: name.to_owned(), weights: None, layout: None }
 }
 
 /// Adds noise to a point.

@@ -14,6 +14,7 @@ mod dataset;
 mod digits;
 mod error;
 mod generate;
+mod layout;
 mod learn;
 mod read_csv;
 mod schema;
@@ -38,7 +39,8 @@ pub use generate::sequences::{
 pub use generate::shapeset::Shapeset;
 pub use generate::spirals::{Spirals, spirals};
 pub use generate::teacher::Teacher;
-pub use generate::{Generator, Generators};
+pub use generate::{BestValue, Generator, Generators};
+pub use layout::Layout;
 pub use read_csv::{CsvOptions, Missing, TargetColumn, Unknown, read_csv, read_csv_from};
 pub use schema::{Column, ColumnKind, Rows, Schema, TargetKind};
 pub use split::{Fold, Split, k_fold, split, split_rows};

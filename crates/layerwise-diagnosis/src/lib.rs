@@ -13,6 +13,7 @@
 pub mod cause;
 pub mod causes;
 pub mod diagnosis;
+pub mod over_time;
 pub mod record;
 pub mod trial;
 
@@ -21,5 +22,6 @@ mod engine;
 pub use cause::{Cause, Contrast, Hypothesis, Intervention, Patient, Symptom};
 pub use diagnosis::{CauseFound, Cure, Diagnosis, LayerRow, Observation, Status};
 pub use engine::{Options, diagnose};
+pub use over_time::OverTime;
 pub use record::{Record, Units};
 pub use trial::{Lab, LabError, Rows, Share, Trace};

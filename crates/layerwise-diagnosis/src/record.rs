@@ -1,6 +1,6 @@
 //! What the probes of a training record: per layer and over time, read from the workspace after the step.
 
-use layerwise_core::{Pass, Real, Role};
+use layerwise_core::{Block, Pass, Real, Role};
 use layerwise_network::{Network, Probe, Snapshot, Workspace};
 use layerwise_tensor::{Key, Mat, Purpose, Scalar};
 use layerwise_train::Setup;
@@ -44,10 +44,14 @@ impl<S: Real> Probe<S> for Record {
     fn observe(&mut self, at: &Snapshot<'_, S>) {
         let norm = |numbers: &[S]| numbers.iter().map(|v| v.value().powi(2)).sum::<f64>().sqrt();
         let (mut gradient, mut ratio) = (Vec::new(), Vec::new());
-        for (_, block) in at.network.blocks().filter(|(_, block)| block.role == Role::Weight) {
-            let range = block.range();
-            gradient.push(norm(&at.grad[range.clone()]) / (range.len() as f64).sqrt());
-            ratio.push(norm(&at.update[range.clone()]) / norm(&at.theta[range]));
+        for node in at.network.nodes() {
+            let weights = || node.plan.blocks.iter().filter(|block| block.role == Role::Weight).flat_map(Block::range);
+            let n = weights().count();
+            if n > 0 {
+                let norm = |of: &[S]| weights().map(|i| of[i].value().powi(2)).sum::<f64>().sqrt();
+                gradient.push(norm(at.grad) / (n as f64).sqrt());
+                ratio.push(norm(at.update) / norm(at.theta));
+            }
         }
         self.steps.push(at.step);
         self.values.push(at.value);
@@ -94,11 +98,12 @@ pub fn units<S: Real>(setup: &Setup<S>, theta: &[S]) -> Vec<Units> {
         .collect()
 }
 
-/// Each group with parameters, and the node whose output speaks for it: its last activation, else its last layer.
+/// Each group with weights, and the node whose output speaks for it: its last activation, else its last layer.
 fn layers(network: &Network) -> Vec<(String, usize)> {
     let mut found: Vec<(String, usize)> = Vec::new();
     for (i, node) in network.nodes().iter().enumerate().filter(|(_, node)| node.group != "input") {
-        let speaks = node.layer.range().is_some() || !node.plan.blocks.is_empty();
+        let weights = node.plan.blocks.iter().any(|block| block.role == Role::Weight);
+        let speaks = node.layer.range().is_some() || weights;
         match found.last_mut() {
             Some((group, at)) if *group == node.group => {
                 if speaks {

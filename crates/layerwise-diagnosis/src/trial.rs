@@ -111,6 +111,13 @@ impl<'a> Lab<'a> {
         threads: usize,
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Lab<'a>, LabError> {
+        if let Some(solver) = &recipe.solver {
+            let problem = format!(
+                "should be absent from what is diagnosed, which is steps of an optimizer, got {}",
+                solver.name()
+            );
+            return Err(TrainError::recipe("solver", problem).into());
+        }
         let prepared = Prepared::<f64>::new(recipe, &rows.train, rows.validation.as_ref())?;
         Ok(Lab {
             chance: chance(&prepared),

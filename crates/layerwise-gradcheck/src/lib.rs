@@ -71,6 +71,7 @@
 //! follow it with a pocket calculator, and with a line that runs it again: [`Gradcheck::replay`].
 #![forbid(unsafe_code)]
 
+mod activity;
 mod battery;
 mod case;
 mod derivative;
@@ -86,7 +87,9 @@ pub mod papers;
 mod regularizer;
 mod report;
 
-use layerwise_core::{Activation, GenericLayer, GenericLoss, GenericObjective, GenericRegularizer, Link, Pointwise};
+use layerwise_core::{
+    Activation, GenericActivity, GenericLayer, GenericLoss, GenericObjective, GenericRegularizer, Link, Pointwise,
+};
 
 pub use link::Formula;
 pub use objective::{Problem, Product};
@@ -179,7 +182,15 @@ impl Gradcheck {
     }
 
     /// Checks a layer; an activation is one.
+    ///
+    /// Panics: if the layer says of itself that its gradient is no derivative ([`layerwise_core::Layer::approximates`]).
     pub fn layer(&self, layer: &dyn GenericLayer) -> Report {
+        if let Some(setting) = layer.approximates() {
+            panic!(
+                "{}: `{setting}` makes its gradient another thing than the derivative: check it without",
+                layer.name()
+            );
+        }
         let (name, widths) = (self.named(layer.name()), self.widths.clone());
         let subject = layer::Subject { layer, name, widths, levels: self.scope == Scope::InstructionSets, fault: None };
         battery::run(&subject, self)
@@ -198,6 +209,14 @@ impl Gradcheck {
             &regularizer::Subject { regularizer, name, levels: self.scope == Scope::InstructionSets, fault: None },
             self,
         )
+    }
+
+    /// Checks a penalty on activations.
+    pub fn activity(&self, activity: &dyn GenericActivity) -> Report {
+        let (mut objective, start) = (activity::OnActivations(activity), [0.0; activity::LEN]);
+        let problem = Problem::new(&mut objective, &start);
+        let problem = if activity.has_kinks() { problem.with_kinks() } else { problem };
+        self.objective(activity.name(), problem)
     }
 
     /// Checks a link of an optimizer against the formula of its paper.

@@ -5,7 +5,7 @@
 
 use layerwise_core::{Chunk, Link, Planes, Reach, Real, Step};
 use layerwise_tensor::simd::{Level, level, limit_level};
-use layerwise_tensor::{MatMut, Rng, Scalar, Team};
+use layerwise_tensor::{Mat, MatMut, Rng, Scalar, Team};
 
 use crate::battery::{Check, Family, field};
 use crate::case::{Case, Draw, Field, Space, Style, at};
@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
             if self.subject.link.reach() == Reach::Matrices {
                 let (rows, cols) = (matrix_rows(self.n), self.n / matrix_rows(self.n));
                 let mut scratch = vec![S::ZERO; self.subject.link.scratch(rows, cols)];
-                link.matrix(MatMut::new(&mut update, rows, cols), &mut scratch);
+                link.matrix(MatMut::new(&mut update, rows, cols), Mat::new(&theta, rows, cols), &mut scratch);
             }
             let mut start = 0;
             while start < self.n {

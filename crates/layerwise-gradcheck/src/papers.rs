@@ -183,6 +183,17 @@ pub fn orthogonalize(seen: &Seen) -> Vec<Want> {
     x.iter().map(|x| Want { value: scale * x, largest: 2.0 * scale }).collect()
 }
 
+/// Brock et al. (2021), eq. 3, row by row of the matrix that the update is: G min(1, λ max(‖W‖, ε) / ‖G‖).
+pub fn clip_by_unit_ratio(limit: f64, epsilon: f64, seen: &Seen) -> Vec<Want> {
+    let rows = matrix_rows(seen.now().len());
+    let norm = |x: &[f64], i: usize| x.iter().skip(i % rows).step_by(rows).map(|x| x * x).sum::<f64>().sqrt();
+    let clipped = |(i, g): (usize, &f64)| {
+        let allowed = limit * norm(seen.theta(), i).max(epsilon);
+        term(if norm(seen.now(), i) > allowed { g * allowed / norm(seen.now(), i) } else { *g })
+    };
+    seen.now().iter().enumerate().map(clipped).collect()
+}
+
 /// Rows of the matrix that an update of n numbers is for a link that acts on matrices: the largest divisor up to √n.
 pub fn matrix_rows(n: usize) -> usize {
     (1..=n).take_while(|rows| rows * rows <= n).filter(|rows| n.is_multiple_of(*rows)).last().unwrap_or(1)

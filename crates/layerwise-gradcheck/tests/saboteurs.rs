@@ -495,3 +495,67 @@ fn a_component_that_no_shape_fits_has_not_passed() {
     report.assert();
     assert!(report.planted() > 20 && report.caught() == report.planted(), "{report}");
 }
+
+// Statistics: y = (x − m) c with a statistic m, and c = 2 kept in the scratch.
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leak {
+    None,
+    /// A derivative flows through the statistic.
+    Flows,
+    /// The statistic has a gradient.
+    Learns,
+    /// Backward spends what forward left.
+    Spends,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Centered(Leak);
+impl Layer for Centered {
+    fn name(&self) -> &'static str {
+        "centered"
+    }
+    fn plan(&self, d_in: usize) -> Result<Plan, ShapeError> {
+        if d_in == 0 {
+            return Err(ShapeError::mismatch("", "input width", "at least 1", 0));
+        }
+        Ok(Plan::new(d_in).statistic("mean", d_in, 0.0).shared(d_in + 1))
+    }
+}
+impl<S: Scalar> LayerKernel<S> for Centered {
+    fn forward(&self, mut io: Forward<'_, S>) {
+        let (factor, mean) = io.cache.split_at_mut(1);
+        factor[0] = S::of(2.0);
+        match self.0 {
+            Leak::Flows => mean.copy_from_slice(io.theta.vec(0)),
+            _ => io.theta.statistic(0, mean),
+        }
+        for (j, x) in io.x.columns().enumerate() {
+            for ((y, x), mean) in io.y.col(j).iter_mut().zip(x).zip(&*mean) {
+                *y = (*x - *mean) * factor[0];
+            }
+        }
+    }
+    fn backward(&self, mut io: Backward<'_, S>) {
+        if self.0 == Leak::Learns {
+            io.dtheta.add_columns(0, io.dy);
+        }
+        let factor = io.cache[0];
+        if let Some(mut dx) = io.dx {
+            elementwise::map(dx.data(), io.dy.data(), |dy| dy * factor);
+        }
+        if self.0 == Leak::Spends {
+            io.cache[0] = S::ONE;
+        }
+    }
+}
+
+#[test]
+fn statistics() {
+    let check = |leak| quick().layer(&Centered(leak));
+    check(Leak::None).assert();
+    caught(check(Leak::Flows), "statistics");
+    caught(check(Leak::Learns), "statistics");
+    caught(check(Leak::Spends), "backward-again");
+    Gradcheck::default().cases(64).layer(&Centered(Leak::None)).assert();
+}

@@ -7,8 +7,10 @@
 //! stays exact, and no rate below 1 drops everything.
 
 use layerwise_core::{Backward, Forward, Layer, LayerKernel, Pass, Plan, ShapeError};
-use layerwise_tensor::{Mat, MatMut, Scalar, elementwise};
+use layerwise_tensor::{Key, Mat, MatMut, Scalar, elementwise};
 use serde::{Deserialize, Serialize};
+
+use crate::room::{check_rate, check_width};
 
 /// Sets each unit to 0 with probability `rate` while training.
 ///
@@ -27,7 +29,7 @@ impl Default for Dropout {
 }
 
 /// 32 random bits are below this.
-const RANGE: f64 = 4294967296.0;
+pub(crate) const RANGE: f64 = 4294967296.0;
 
 impl Dropout {
     /// y ← m ∘ x for a mask that is given: forward with the mask that it drew, and, as a diagonal matrix is its own transpose,
@@ -40,8 +42,17 @@ impl Dropout {
     }
 
     /// How many of the 2³² values of 32 random bits keep a unit.
-    fn kept(&self) -> f64 {
+    pub(crate) fn kept(&self) -> f64 {
         ((1.0 - self.rate) * RANGE).ceil()
+    }
+
+    /// A mask, 0 or 1/(1 − rate).
+    pub(crate) fn draw<S: Scalar>(&self, mask: &mut [S], key: Key) {
+        let (mut rng, kept) = (key.rng(), self.kept());
+        let scale = [S::ZERO, S::of(RANGE / kept)];
+        for mask in mask {
+            *mask = scale[usize::from(u64::from(rng.bits32()) < kept as u64)];
+        }
     }
 }
 
@@ -50,12 +61,8 @@ impl Layer for Dropout {
         "dropout"
     }
     fn plan(&self, d_in: usize) -> Result<Plan, ShapeError> {
-        if !(0.0..1.0).contains(&self.rate) {
-            return Err(ShapeError::mismatch("", "rate", "in [0, 1)", self.rate));
-        }
-        if d_in == 0 {
-            return Err(ShapeError::mismatch("", "input width", "at least 1", 0));
-        }
+        check_rate(self.rate)?;
+        check_width(d_in)?;
         Ok(Plan::new(d_in).cache(d_in))
     }
 }
@@ -64,14 +71,7 @@ impl<S: Scalar> LayerKernel<S> for Dropout {
     fn forward(&self, io: Forward<'_, S>) {
         match io.pass {
             Pass::Predict => io.cache.fill(S::ONE),
-            Pass::Train => {
-                let mut rng = io.key.rng();
-                let kept = self.kept();
-                let scale = [S::ZERO, S::of(RANGE / kept)];
-                for mask in io.cache.iter_mut() {
-                    *mask = scale[usize::from(u64::from(rng.bits32()) < kept as u64)];
-                }
-            }
+            Pass::Train => self.draw(io.cache, io.key),
         }
         Dropout::apply(io.cache, io.x, io.y);
     }

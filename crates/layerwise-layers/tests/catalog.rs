@@ -2,13 +2,32 @@
 
 use layerwise_core::{Forward, LayerKernel, Params, Pass};
 use layerwise_gradcheck::Gradcheck;
-use layerwise_layers::{Dropout, Layers};
+use layerwise_layers::{Dropout, Layers, Skip};
 use layerwise_tensor::{Key, Mat, MatMut, Purpose};
 
 #[test]
 fn every_layer_has_the_name_of_its_catalog_and_passes_the_gradient_check() {
-    assert_eq!(Layers::NAMES, ["dense", "dropout", "skip"]);
-    for layer in Layers::all() {
+    let names = [
+        "alpha-dropout",
+        "batch-norm",
+        "dense",
+        "drop-connect",
+        "dropout",
+        "gaussian-dropout",
+        "gaussian-noise",
+        "highway",
+        "layer-norm",
+        "noisy-dense",
+        "normed-dense",
+        "skip",
+        "elman",
+        "lstm",
+        "gru",
+        "each-step",
+    ];
+    assert_eq!(Layers::NAMES, names);
+    let projected = Skip { back: 1, projection: true };
+    for layer in Layers::all().into_iter().chain([projected.into()]) {
         assert_eq!(layer.boxed().name(), layer.name());
         Gradcheck::default().cases(64).without_saboteurs().layer(&*layer.generic()).assert();
     }

@@ -101,10 +101,11 @@ fn outputs_and_deltas_keep_their_expectation_over_all_masks() {
                 theta: Params::new(&[], &[]),
                 dtheta: ParamsMut::new(&mut [], &[], &mut []),
                 x: Mat::new(&x, d, n),
+                skip: None,
                 y: Mat::new(&y, d, n),
                 dy: Mat::new(&dy, d, n),
                 dx: Some(MatMut::new(&mut dx, d, n)),
-                cache: &mask,
+                cache: &mut mask.clone(),
                 pass: Pass::Train,
             });
             total += p;

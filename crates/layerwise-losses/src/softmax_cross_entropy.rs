@@ -2,7 +2,7 @@
 //! Bridle (1990); smoothing s, Szegedy et al. (2016), section 7.
 //!
 //! With m = y_a the largest output and R = Σ_{j≠a} e^(yⱼ − m), l / w_t = ln(1 + R) + (1 − s) (m − y_t) + s/k Σⱼ (m − yⱼ): all
-//! terms are at least 0. For s = 0, ∂l/∂y_t = −w_t Σ_{j≠t} pⱼ is computed as this sum, not as p_t − 1.
+//! terms are at least 0. Of a mixture of classes in shares c the loss is Σ c_t l(y, t). For s = 0, ∂l/∂y_t = −w_t Σ_{j≠t} pⱼ is computed as this sum, not as p_t − 1.
 
 use layerwise_core::loss::TargetKind;
 use layerwise_core::{Loss, LossKernel, ShapeError, Targets};
@@ -124,6 +124,43 @@ impl<S: Scalar> Kernel for Columns<'_, S> {
     }
 }
 
+/// The loss of mixtures: each column of `shares` says how much of each class a sample has.
+struct Shares<'a, S> {
+    loss: &'a SoftmaxCrossEntropy,
+    y: &'a [S],
+    k: usize,
+    shares: &'a [S],
+    each: &'a mut [S],
+    dy: &'a mut [S],
+}
+
+impl<S: Scalar> Kernel for Shares<'_, S> {
+    type Out = ();
+    #[inline(always)]
+    fn run(self) {
+        let Shares { loss, y, k, shares, each, dy } = self;
+        let (keep, spread) = (S::of(1.0 - loss.smoothing), S::of(loss.smoothing / k as f64));
+        let weight = |t: usize| loss.class_weights.get(t).map_or(S::ONE, |w| S::of(*w));
+        dy.copy_from_slice(y);
+        let peaks = exponentials(dy, k);
+        let columns = dy.chunks_exact_mut(k).zip(y.chunks_exact(k)).zip(shares.chunks_exact(k));
+        for (((dy, y), shares), (each, a)) in columns.zip(each.iter_mut().zip(peaks)) {
+            let (mut rest, mut whole) = (S::ZERO, S::ZERO);
+            for (i, (e, share)) in dy.iter().zip(shares).enumerate() {
+                rest += S::select(i == a, S::ZERO, *e);
+                whole += weight(i) * *share;
+            }
+            let (log, norm) = (rest.ln_1p(), whole / (S::ONE + rest));
+            *each = S::ZERO;
+            for (i, ((e, y_i), share)) in dy.iter_mut().zip(y).zip(shares).enumerate() {
+                let part = keep * weight(i) * *share + spread * whole;
+                *each += part * (log + (y[a] - *y_i));
+                *e = *e * norm - part;
+            }
+        }
+    }
+}
+
 struct Softmax<'a, S>(&'a mut [S], usize);
 
 impl<S: Scalar> Kernel for Softmax<'_, S> {
@@ -144,15 +181,28 @@ impl<S: Scalar> Kernel for Softmax<'_, S> {
 }
 
 impl<S: Scalar> LossKernel<S> for SoftmaxCrossEntropy {
-    /// Panics: if the targets are not classes below the number of outputs, one a sample.
+    /// Values are the shares of the k classes that a sample is mixed of.
+    ///
+    /// Panics: if the targets are neither classes below the number of outputs, one a sample, nor shares of them.
     fn eval(&self, y: Mat<'_, S>, targets: Targets<'_, S>, each: &mut [S], mut dy: MatMut<'_, S>) {
-        let Targets::Classes(classes) = targets else {
-            panic!("softmax-cross-entropy: targets should be classes, got values")
-        };
         let (k, n) = (y.rows(), y.cols());
-        assert!(classes.len() == n && each.len() == n, "softmax-cross-entropy: {n} samples, {} targets", classes.len());
+        let len = targets.len();
+        assert!(len == n && each.len() == n, "softmax-cross-entropy: {n} samples, {len} targets");
         assert!((dy.rows(), dy.cols()) == (k, n), "softmax-cross-entropy: the gradient should be {k}x{n}");
         let columns = columns(k);
+        let classes = match targets {
+            Targets::Classes(classes) => classes,
+            Targets::Values(shares) => {
+                let rows = shares.rows();
+                assert!(rows == k, "softmax-cross-entropy: targets should be classes or {k} shares, got {rows} values");
+                let blocks = y.data().chunks(columns * k).zip(dy.data().chunks_mut(columns * k));
+                let blocks = blocks.zip(shares.data().chunks(columns * k).zip(each.chunks_mut(columns)));
+                for ((y, dy), (shares, each)) in blocks {
+                    simd::run(Shares { loss: self, y, k, shares, each, dy });
+                }
+                return;
+            }
+        };
         let blocks = y.data().chunks(columns * k).zip(dy.data().chunks_mut(columns * k));
         for ((y, dy), (classes, each)) in blocks.zip(classes.chunks(columns).zip(each.chunks_mut(columns))) {
             simd::run(Columns { loss: self, y, k, classes, each, dy });

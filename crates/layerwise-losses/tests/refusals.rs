@@ -87,8 +87,8 @@ fn shapes_that_do_not_fit_are_refused() {
         assert_eq!(refused(Squared, values, 2, gradient), "loss: the gradient should be 2x2");
     }
     assert_eq!(
-        refused(softmax(0.0, &[]), values, 2, (2, 2)),
-        "softmax-cross-entropy: targets should be classes, got values"
+        refused(softmax(0.0, &[]), Targets::Values(Mat::new(&[0.0; 2], 1, 2)), 2, (2, 2)),
+        "softmax-cross-entropy: targets should be classes or 2 shares, got 1 values"
     );
     assert_eq!(refused(Hinge, values, 2, (2, 2)), "hinge: targets should be classes, got values");
     assert_eq!(refused(Squared, values, 3, (2, 2)), "loss: 2 samples, 2 targets");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use layerwise_core::{Init, Layer, Role, ShapeError};
+use layerwise_core::{Init, Layer, Plan, Role, ShapeError};
 use layerwise_tensor::padded;
 
 use crate::network::{Network, Node};
@@ -49,7 +49,7 @@ impl Builder {
 
     /// Plans every layer and lays out θ.
     ///
-    /// A layer with parameters starts a group: `hidden1`, `hidden2`, …, and `output` for the last; the layers after it belong
+    /// A layer with weights starts a group: `hidden1`, `hidden2`, …, and `output` for the last; the layers after it belong
     /// to the group. Blocks start at multiples of 16 numbers; the padding stays 0.
     ///
     /// Errors: the layer, the block and the sizes that do not fit.
@@ -63,32 +63,29 @@ impl Builder {
         let mut groups = 0;
         for (i, layer) in self.layers.iter().enumerate() {
             let place = format!("layer {} ({})", i + 1, layer.name());
-            let plan = layer.plan(width).map_err(|e| e.within(&place))?;
+            let mut plan = layer.plan(width).map_err(|e| e.within(&place))?;
             if plan.d_out == 0 {
                 return Err(ShapeError::mismatch(place, "output width", "at least 1", 0));
             }
             if let Some(back) = plan.skip {
                 // Width of the source: the input of the network, or the output of the layer `back` places before.
                 let source: Option<usize> = match back.cmp(&(i + 1)) {
-                    std::cmp::Ordering::Less => plans.get(i - back).map(|p: &layerwise_core::Plan| p.d_out),
+                    std::cmp::Ordering::Less => plans.get(i - back).map(|p: &Plan| p.d_out),
                     _ => None,
                 };
-                match source {
-                    None => return Err(ShapeError::mismatch(place, "back", format!("at most {i}"), back)),
-                    Some(d) if d != plan.d_out => {
-                        return Err(ShapeError::mismatch(place, "width of the shortcut", plan.d_out, d));
-                    }
-                    Some(_) => {}
-                }
+                let Some(source) = source else {
+                    return Err(ShapeError::mismatch(place, "back", format!("at most {i}"), back));
+                };
+                plan = plan.of_source(source).map_err(|e| e.within(&place))?;
             }
-            groups += usize::from(!plan.blocks.is_empty());
+            groups += usize::from(has_weights(&plan));
             width = plan.d_out;
             plans.push(plan);
         }
         let mut nodes = Vec::new();
         let (mut offset, mut group, mut d_in) = (0usize, 0usize, self.d_in);
         for (i, (layer, mut plan)) in self.layers.iter().zip(plans).enumerate() {
-            group += usize::from(!plan.blocks.is_empty());
+            group += usize::from(has_weights(&plan));
             let name = match group {
                 0 => "input".to_owned(),
                 g if g == groups => "output".to_owned(),
@@ -118,7 +115,11 @@ impl Builder {
     }
 }
 
-/// Layers without parameters and without a say on initialization (dropout, skip) let the next one speak.
+/// Layers without weights and without a say on initialization (dropout, normalization, skip) let the next one speak.
 fn transparent(layer: &dyn Layer) -> bool {
-    layer.plan(1).is_ok_and(|plan| plan.blocks.is_empty())
+    layer.plan(1).is_ok_and(|plan| plan.projection.is_none() && !has_weights(&plan))
+}
+
+fn has_weights(plan: &Plan) -> bool {
+    plan.blocks.iter().any(|block| block.role == Role::Weight)
 }

@@ -6,13 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod jacobian;
 mod network;
 mod snapshot;
 mod supervised;
 mod workspace;
 
 pub use builder::Builder;
-pub use network::{Network, Node};
+pub use jacobian::{Contracted, Jacobian, JacobianRoom};
+pub use network::{AtLayer, Network, Node};
 pub use snapshot::{Probe, Snapshot};
 pub use supervised::{Batch, Penalty, Supervised, Where};
 pub use workspace::Workspace;

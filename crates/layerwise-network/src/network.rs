@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use layerwise_core::{Backward, Block, Forward, Layer, Number, Params, ParamsMut, Pass, Plan, Role};
-use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, elementwise, padded};
+use layerwise_core::{Backward, Block, Forward, Layer, Number, Params, ParamsMut, Pass, Plan, Role, Settle};
+use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, padded};
 
 use crate::workspace::Workspace;
 
@@ -19,6 +19,9 @@ pub struct Node {
     /// Input width.
     pub d_in: usize,
 }
+
+/// What sees each layer on the way back: its place, its output, and its delta, to be added to.
+pub type AtLayer<'a, S> = dyn FnMut(usize, Mat<'_, S>, &mut [S]) + 'a;
 
 /// A chain of layers over one flat θ. Cheap to clone: it owns no numbers.
 #[derive(Clone, Debug)]
@@ -48,9 +51,9 @@ impl Network {
         self.n_theta
     }
 
-    /// Number of parameters, padding not included.
+    /// Number of parameters, without padding and statistics.
     pub fn n_params(&self) -> usize {
-        self.blocks().map(|(_, block)| block.rows * block.cols).sum()
+        self.blocks().filter(|(_, block)| block.role != Role::Statistic).map(|(_, block)| block.range().len()).sum()
     }
 
     /// The layers, in order.
@@ -63,19 +66,33 @@ impl Network {
         self.nodes.iter().flat_map(|node| node.plan.blocks.iter().map(|block| (node.group.as_str(), block)))
     }
 
-    /// The groups with parameters, from the input to the output.
-    pub fn groups(&self) -> Vec<&str> {
-        self.nodes.iter().filter(|n| !n.plan.blocks.is_empty()).map(|n| n.group.as_str()).collect()
+    /// The blocks that are no parameters, but what layers remember of the data; in the order of θ.
+    pub fn statistics(&self) -> impl Iterator<Item = &Block> {
+        self.blocks().map(|(_, block)| block).filter(|block| block.role == Role::Statistic)
     }
 
-    /// 1 where θ holds a weight, 0 at biases and padding.
+    /// The groups with weights, from the input to the output.
+    pub fn groups(&self) -> Vec<&str> {
+        let mut groups: Vec<&str> = self.blocks().filter(|(_, b)| b.role == Role::Weight).map(|(g, _)| g).collect();
+        groups.dedup();
+        groups
+    }
+
+    /// The place of the layer whose output counts as the activations of a group: its last activation, else its last layer.
+    pub fn said_by(&self, group: &str) -> Option<usize> {
+        let layers = || self.nodes.iter().enumerate().rev().filter(|(_, node)| node.group == group);
+        let found = layers().find(|(_, node)| node.layer.range().is_some()).or_else(|| layers().next());
+        found.map(|(i, _)| i)
+    }
+
+    /// 1 where θ holds a weight, 0 elsewhere: at biases, statistics and padding.
     pub fn weights_mask<S: Scalar>(&self) -> Buf<S> {
         self.mask(|block| block.role == Role::Weight)
     }
 
-    /// 1 where θ holds a parameter, 0 at padding.
+    /// 1 where θ holds a parameter, 0 at statistics and padding.
     pub fn params_mask<S: Scalar>(&self) -> Buf<S> {
-        self.mask(|_| true)
+        self.mask(|block| block.role != Role::Statistic)
     }
 
     fn mask<S: Scalar>(&self, of: impl Fn(&Block) -> bool) -> Buf<S> {
@@ -126,10 +143,37 @@ impl Network {
         }
     }
 
+    /// After a step of training: every layer moves its statistics by what the forward pass of the step left in the workspace.
+    ///
+    /// Panics: unless θ is that of the network.
+    pub fn settle<S: Number>(&self, theta: &mut [S], ws: &Workspace<S>) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            S::layer(&*node.layer).settle(Settle::new(theta, &node.plan.blocks, ws.cache(i), ws.n()));
+        }
+    }
+
     /// Computes every delta and the gradient, from the delta of the output in `ws.output_delta()`. Overwrites `grad`.
     ///
     /// Panics: unless `forward` ran before with the same x.
     pub fn backward<S: Number>(&self, theta: &[S], grad: &mut [S], x: Mat<'_, S>, ws: &mut Workspace<S>, pass: Pass) {
+        self.backward_with(theta, grad, x, ws, pass, None, &mut |_, _, _| {});
+    }
+
+    /// The same, with ∂L/∂x of the inputs if it is wanted. Each layer's place, output and complete delta pass `at_layer`, which may
+    /// add to the delta, before they go on to the layers below.
+    ///
+    /// Panics: as [`Network::backward`].
+    #[expect(clippy::too_many_arguments, reason = "one pass, and the two things that few callers want")]
+    pub fn backward_with<S: Number>(
+        &self,
+        theta: &[S],
+        grad: &mut [S],
+        x: Mat<'_, S>,
+        ws: &mut Workspace<S>,
+        pass: Pass,
+        mut dx: Option<MatMut<'_, S>>,
+        at_layer: &mut AtLayer<'_, S>,
+    ) {
         assert!(
             x.cols() == ws.n() && grad.len() == self.n_theta,
             "backward: x has {} columns, forward saw {}; grad has {} numbers, should be {}",
@@ -145,18 +189,22 @@ impl Network {
             for (j, later) in self.nodes.iter().enumerate().skip(i + 1) {
                 if later.plan.skip == Some(j - i) {
                     let (delta, of_later) = ws.two_deltas(i, j);
-                    elementwise::zip(delta, of_later, |d, l| *d += l);
+                    let theta = Params::new(theta, &later.plan.blocks);
+                    S::layer(&*later.layer).shortcut(theta, of_later, delta);
                 }
             }
+            let (y, dy) = ws.parts(i);
+            at_layer(i, y, dy.into_data());
             flag -= node.plan.blocks.len();
-            let view = ws.backward_windows(i, flag, node.plan.blocks.len());
+            let view = ws.backward_windows(i, node.plan.skip, flag, node.plan.blocks.len());
             S::layer(&*node.layer).backward(Backward {
                 theta: Params::new(theta, &node.plan.blocks),
                 dtheta: ParamsMut::new(grad, &node.plan.blocks, view.fresh),
                 x: if i == 0 { x } else { view.x },
+                skip: view.skip,
                 y: view.y,
                 dy: view.dy,
-                dx: if i == 0 { None } else { view.dx },
+                dx: if i == 0 { dx.take() } else { view.dx },
                 cache: view.cache,
                 pass,
             });

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use layerwise_core::{Loss, Number, Objective, Pass, Regularizer, Role, Targets};
+use layerwise_core::{Activity, Loss, Number, Objective, Pass, Regularizer, Role, Targets};
 use layerwise_tensor::{Key, Mat, MatMut, Scalar};
 
 use crate::network::Network;
@@ -18,38 +18,67 @@ pub struct Where {
     pub biases: bool,
 }
 
-/// A regularizer in its place.
+impl Where {
+    fn blocks<'a>(&'a self, network: &'a Network) -> impl Iterator<Item = &'a layerwise_core::Block> {
+        network.blocks().filter_map(|(group, block)| {
+            let here = self.groups.is_empty() || self.groups.iter().any(|g| g == group);
+            let meant = match block.role {
+                Role::Weight => true,
+                Role::Bias => self.biases,
+                Role::Statistic => false,
+            };
+            (here && meant).then_some(block)
+        })
+    }
+}
+
+/// A penalty in its place.
 #[derive(Clone, Debug)]
-pub struct Penalty {
-    /// What it is.
-    pub regularizer: Arc<dyn Regularizer>,
-    /// Where it acts.
-    pub on: Where,
+pub enum Penalty {
+    /// On parameters: λΩ(θ), or a proximal step or projection after each step.
+    Parameters {
+        /// What it is.
+        regularizer: Arc<dyn Regularizer>,
+        /// Where it acts.
+        on: Where,
+    },
+    /// On what layers say: λΩ(y), whatever the weights of the samples.
+    Activations {
+        /// What it is.
+        activity: Arc<dyn Activity>,
+        /// The layers, by their places in [`Network::nodes`]; see [`Network::said_by`].
+        layers: Vec<usize>,
+    },
 }
 
 impl Penalty {
-    fn blocks<'a>(&'a self, network: &'a Network) -> impl Iterator<Item = &'a layerwise_core::Block> {
-        network.blocks().filter_map(|(group, block)| {
-            let here = self.on.groups.is_empty() || self.on.groups.iter().any(|g| g == group);
-            (here && (self.on.biases || block.role == Role::Weight)).then_some(block)
-        })
-    }
-
     /// Returns λΩ(θ) and adds its gradient.
     pub fn add<S: Number>(&self, network: &Network, theta: &[S], grad: &mut [S]) -> S {
         let mut total = S::ZERO;
-        for block in self.blocks(network) {
-            let window = Mat::new(&theta[block.range()], block.rows, block.cols);
-            total += S::regularizer(&*self.regularizer).add(window, &mut grad[block.range()]);
+        if let Penalty::Parameters { regularizer, on } = self {
+            for block in on.blocks(network) {
+                let window = Mat::new(&theta[block.range()], block.rows, block.cols);
+                total += S::regularizer(&**regularizer).add(window, &mut grad[block.range()]);
+            }
         }
         total
     }
 
+    /// Returns λΩ(y) of layer i and adds its gradient to its delta.
+    fn add_activity<S: Number>(&self, i: usize, y: Mat<'_, S>, dy: &mut [S]) -> S {
+        match self {
+            Penalty::Activations { activity, layers } if layers.contains(&i) => S::activity(&**activity).add(y, dy),
+            _ => S::ZERO,
+        }
+    }
+
     /// The proximal step or projection after an update of size `rate`.
     pub fn project<S: Number>(&self, network: &Network, theta: &mut [S], rate: f64) {
-        for block in self.blocks(network) {
-            let window = MatMut::new(&mut theta[block.range()], block.rows, block.cols);
-            S::regularizer(&*self.regularizer).project(window, rate);
+        if let Penalty::Parameters { regularizer, on } = self {
+            for block in on.blocks(network) {
+                let window = MatMut::new(&mut theta[block.range()], block.rows, block.cols);
+                S::regularizer(&**regularizer).project(window, rate);
+            }
         }
     }
 }
@@ -143,7 +172,13 @@ impl<S: Number> Objective<S> for Supervised<'_, S> {
     }
     fn eval(&mut self, theta: &[S], grad: &mut [S]) -> S {
         let mut value = self.risk(theta);
-        self.network.backward(theta, grad, self.batch.x, self.workspace, self.pass);
+        let penalties = self.penalties;
+        let mut at_layer = |i: usize, y: Mat<'_, S>, dy: &mut [S]| {
+            for penalty in penalties {
+                value += penalty.add_activity(i, y, dy);
+            }
+        };
+        self.network.backward_with(theta, grad, self.batch.x, self.workspace, self.pass, None, &mut at_layer);
         for penalty in self.penalties {
             value += penalty.add(self.network, theta, grad);
         }

@@ -1,5 +1,6 @@
 //! The memory of a step: every activation, every delta and the scratch of every layer, allocated once for a largest batch.
 
+use layerwise_core::States;
 use layerwise_tensor::{Buf, Mat, MatMut, Scalar, padded};
 
 use crate::network::Network;
@@ -10,7 +11,7 @@ pub struct Workspace<S: Scalar> {
     y: Buf<S>,
     dy: Buf<S>,
     cache: Buf<S>,
-    /// Per layer: output width, first number in `y` and `dy`, scratch a column, first number in `cache`.
+    /// Per layer: output width, first number in `y` and `dy`, scratch for all columns and for each, first number in `cache`.
     places: Vec<Place>,
     fresh: Vec<bool>,
     each: Buf<S>,
@@ -22,8 +23,16 @@ pub struct Workspace<S: Scalar> {
 struct Place {
     width: usize,
     at: usize,
+    shared: usize,
     cache_width: usize,
     cache_at: usize,
+}
+
+impl Place {
+    /// Where the scratch for n columns is.
+    fn cache(&self, n: usize) -> std::ops::Range<usize> {
+        self.cache_at..self.cache_at + self.shared + self.cache_width * n
+    }
 }
 
 /// Activations of the layers before the one that is computed.
@@ -43,10 +52,11 @@ impl<'a, S: Scalar> Before<'a, S> {
 /// What one layer's backward kernel sees of the workspace.
 pub(crate) struct BackwardView<'a, S> {
     pub x: Mat<'a, S>,
+    pub skip: Option<Mat<'a, S>>,
     pub y: Mat<'a, S>,
     pub dy: Mat<'a, S>,
     pub dx: Option<MatMut<'a, S>>,
-    pub cache: &'a [S],
+    pub cache: &'a mut [S],
     pub fresh: &'a mut [bool],
 }
 
@@ -58,9 +68,10 @@ impl<S: Scalar> Workspace<S> {
             .nodes()
             .iter()
             .map(|node| {
-                let place = Place { width: node.plan.d_out, at, cache_width: node.plan.cache, cache_at };
-                at += padded(node.plan.d_out * capacity);
-                cache_at += padded(node.plan.cache * capacity);
+                let plan = &node.plan;
+                let place = Place { width: plan.d_out, at, shared: plan.shared, cache_width: plan.cache, cache_at };
+                at += padded(plan.d_out * capacity);
+                cache_at += padded(plan.scratch(capacity));
                 place
             })
             .collect();
@@ -98,9 +109,23 @@ impl<S: Scalar> Workspace<S> {
         Mat::new(&self.dy[place.at..place.at + place.width * self.n], place.width, self.n)
     }
 
+    /// ∂L/∂hₜ of a recurrent layer, step after step, each units × n; `None` for others. After a backward pass.
+    pub fn state_deltas(&self, network: &Network, i: usize) -> Option<impl Iterator<Item = Mat<'_, S>>> {
+        let States { steps, units } = network.nodes()[i].plan.states?;
+        let (cache, n) = (self.cache(i), self.n);
+        Some((0..steps).map(move |t| Mat::new(&cache[t * units * n..(t + 1) * units * n], units, n)))
+    }
+
     /// The network's output.
     pub fn output(&self) -> Mat<'_, S> {
         self.y(self.places.len() - 1)
+    }
+
+    /// The activations of layer i and their delta.
+    pub(crate) fn parts(&mut self, i: usize) -> (Mat<'_, S>, MatMut<'_, S>) {
+        let place = self.places[i];
+        let range = place.at..place.at + place.width * self.n;
+        (Mat::new(&self.y[range.clone()], place.width, self.n), MatMut::new(&mut self.dy[range], place.width, self.n))
     }
 
     /// Output, its delta to be written, and the losses per sample to be written.
@@ -128,14 +153,16 @@ impl<S: Scalar> Workspace<S> {
     pub(crate) fn forward_windows(&mut self, i: usize) -> (Before<'_, S>, &mut [S], &mut [S]) {
         let (place, n) = (self.places[i], self.n);
         let (before, rest) = self.y.split_at_mut(place.at);
-        (
-            Before { y: before, places: &self.places, n },
-            &mut rest[..place.width * n],
-            &mut self.cache[place.cache_at..place.cache_at + place.cache_width * n],
-        )
+        (Before { y: before, places: &self.places, n }, &mut rest[..place.width * n], &mut self.cache[place.cache(n)])
     }
 
-    pub(crate) fn backward_windows(&mut self, i: usize, flag: usize, n_blocks: usize) -> BackwardView<'_, S> {
+    pub(crate) fn backward_windows(
+        &mut self,
+        i: usize,
+        back: Option<usize>,
+        flag: usize,
+        n_blocks: usize,
+    ) -> BackwardView<'_, S> {
         let (place, n) = (self.places[i], self.n);
         let before = Before { y: &self.y, places: &self.places, n };
         let (deltas, rest) = self.dy.split_at_mut(place.at);
@@ -148,19 +175,26 @@ impl<S: Scalar> Workspace<S> {
         };
         BackwardView {
             x,
+            skip: back.map(|back| before.y(i - back)),
             y: before.y(i),
             dy: Mat::new(&rest[..place.width * n], place.width, n),
             dx,
-            cache: &self.cache[place.cache_at..place.cache_at + place.cache_width * n],
+            cache: &mut self.cache[place.cache(n)],
             fresh: &mut self.fresh[flag..flag + n_blocks],
         }
     }
 
-    /// Deltas of layers i < j of equal width.
-    pub(crate) fn two_deltas(&mut self, i: usize, j: usize) -> (&mut [S], &[S]) {
+    /// Deltas of layers i < j: the first to be added to, by the second.
+    pub(crate) fn two_deltas(&mut self, i: usize, j: usize) -> (MatMut<'_, S>, Mat<'_, S>) {
         let (a, b, n) = (self.places[i], self.places[j], self.n);
         let (before, rest) = self.dy.split_at_mut(b.at);
-        (&mut before[a.at..a.at + a.width * n], &rest[..b.width * n])
+        let delta = &mut before[a.at..a.at + a.width * n];
+        (MatMut::new(delta, a.width, n), Mat::new(&rest[..b.width * n], b.width, n))
+    }
+
+    /// The scratch of layer i, as its last pass left it.
+    pub(crate) fn cache(&self, i: usize) -> &[S] {
+        &self.cache[self.places[i].cache(self.n)]
     }
 
     pub(crate) fn all_fresh(&mut self) {

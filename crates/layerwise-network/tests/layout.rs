@@ -8,7 +8,7 @@ use layerwise_core::{
     Backward, Forward, Init, Layer, LayerKernel, Objective, Pass, Plan, Pointwise, Regularizer, Role, ShapeError,
     Targets,
 };
-use layerwise_layers::{Dense, Dropout};
+use layerwise_layers::{BatchNorm, Dense, Dropout, Highway, LayerNorm};
 use layerwise_losses::Squared;
 use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
 use layerwise_regularizers::{L2, ProximalL1};
@@ -96,7 +96,7 @@ fn penalties_fall_on_their_groups_and_on_biases_if_asked() {
     }
     let check = |groups: &[&str], biases: bool, hit: &[usize]| {
         let on = Where { groups: groups.iter().map(|g| g.to_string()).collect(), biases };
-        let of = |regularizer: Arc<dyn Regularizer>| Penalty { regularizer, on: on.clone() };
+        let of = |regularizer: Arc<dyn Regularizer>| Penalty::Parameters { regularizer, on: on.clone() };
         // What a penalty on these blocks alone gives, beside a gradient and parameters of elsewhere.
         let (mut value, mut grad, mut moved) = (0.0, vec![7.0; theta.len()], theta.to_vec());
         for i in network.blocks().enumerate().filter(|(i, _)| hit.contains(i)).flat_map(|(_, (_, b))| b.range()) {
@@ -117,6 +117,61 @@ fn penalties_fall_on_their_groups_and_on_biases_if_asked() {
     check(&["output"], true, &[2, 3]);
     check(&["output", "hidden1"], false, &[0, 2]);
     check(&["nowhere"], true, &[]);
+}
+
+#[test]
+fn statistics_are_no_parameters_and_settle_after_a_step() {
+    let layers = Builder::new(3).layer(Dense::new(2)).layer(BatchNorm { epsilon: 0.0, rate: 1.0 });
+    let network = layers.layer(Dense::new(2)).build().unwrap();
+    let statistics: Vec<_> = network.statistics().map(|block| (block.name, block.rows, block.offset)).collect();
+    assert_eq!(statistics, [("mean", 2, 64), ("variance", 2, 80)]);
+    assert_eq!((network.n_params(), network.n_theta()), (8 + 4 + 6, 128));
+    let names: Vec<_> = network.blocks().map(|(group, b)| format!("{group}/{}", b.name)).collect();
+    let hidden = ["w", "b", "gain", "shift", "mean", "variance"].map(|name| format!("hidden1/{name}"));
+    assert_eq!(names, [&hidden[..], &["output/w".into(), "output/b".into()]].concat());
+    // Two weight matrices of a layer are one group.
+    let highway = Builder::new(2).layer(LayerNorm::default()).layer(Highway::default()).layer(Dense::new(1)).build();
+    let highway = highway.unwrap();
+    assert_eq!(highway.groups(), ["hidden1", "output"]);
+    assert_eq!(highway.nodes()[0].group, "input");
+    let (params, weights) = (network.params_mask::<f64>(), network.weights_mask::<f64>());
+    assert_eq!((params.iter().sum::<f64>(), weights.iter().sum::<f64>()), (18.0, 10.0));
+    assert!(params[64..96].iter().chain(&weights[32..96]).all(|m| *m == 0.0));
+
+    let mut theta = network.init::<f64>(8);
+    assert_eq!((&theta[64..66], &theta[80..82]), (&[0.0; 2][..], &[1.0; 2][..]));
+    let on = Where { biases: true, ..Where::default() };
+    let penalty = Penalty::Parameters { regularizer: Arc::new(L2 { strength: 1.0 }), on: on.clone() };
+    let mut grad = vec![0.0; theta.len()];
+    penalty.add(&network, &theta, &mut grad);
+    assert!(grad[64..96].iter().all(|g| *g == 0.0) && grad[32..34] == [1.0; 2]);
+    Penalty::Parameters { regularizer: Arc::new(ProximalL1 { strength: 1.0 }), on }.project(&network, &mut theta, 0.25);
+    assert_eq!((&theta[32..34], &theta[80..82]), (&[0.75; 2][..], &[1.0; 2][..]));
+
+    let (x, t) = samples();
+    let mut workspace = Workspace::new(&network, 9);
+    risk(&network, &x, &t, &mut workspace).eval(&theta, &mut grad);
+    assert!(grad[64..96].iter().all(|g| *g == 0.0));
+    let before = theta.clone();
+    network.settle(&mut theta, &workspace);
+    let y = workspace.y(0);
+    for i in 0..2 {
+        let unit = |f: &dyn Fn(f64) -> f64| y.columns().map(|y| f(y[i])).sum::<f64>();
+        let mean = unit(&|y| y) / 7.0;
+        assert!((theta[64 + i] - mean).abs() < 1e-14);
+        assert!((theta[80 + i] - unit(&|y| (y - mean).powi(2)) / 6.0).abs() < 1e-14);
+    }
+    for rest in [0..64, 66..80, 82..128] {
+        assert_eq!(theta[rest.clone()], before[rest]);
+    }
+}
+
+#[test]
+#[should_panic(expected = "settle: b should be a statistic, is a Bias")]
+fn nothing_else_settles() {
+    let network = network();
+    let (mut theta, blocks) = (network.init::<f64>(1), &network.nodes()[1].plan.blocks);
+    layerwise_core::Settle::new(&mut theta, blocks, &[], 1).statistic(1);
 }
 
 #[test]

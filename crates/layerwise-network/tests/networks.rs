@@ -7,7 +7,7 @@ use layerwise_activations::{Gelu, Relu, Selu, Tanh};
 use layerwise_core::{
     Backward, Forward, Init, Layer, LayerKernel, Loss, Number, Objective, Pass, Plan, Pointwise, ShapeError, Targets,
 };
-use layerwise_layers::{Dense, Dropout, Skip};
+use layerwise_layers::{BatchNorm, Dense, Dropout, Highway, LayerNorm, NormedDense, Skip};
 use layerwise_losses::{Losses, SoftmaxCrossEntropy, Squared};
 use layerwise_network::{Batch, Builder, Network, Penalty, Supervised, Where, Workspace};
 use layerwise_regularizers::L2;
@@ -44,7 +44,7 @@ impl<S: Number> Objective<S> for Case<S> {
 
 fn case<S: Number>(network: &Network) -> Case<S> {
     let mut rng = Key::new(4, Purpose::Data).rng();
-    let l2 = Penalty { regularizer: Arc::new(L2 { strength: 0.1 }), on: Where::default() };
+    let l2 = Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.1 }), on: Where::default() };
     Case {
         network: network.clone(),
         loss: Losses::SoftmaxCrossEntropy(SoftmaxCrossEntropy { smoothing: 0.1, ..Default::default() }).boxed(),
@@ -70,6 +70,19 @@ fn check(name: &str, builder: Builder) {
             assert!((grad[i] - slope).abs() <= 1e-13 * largest, "{name}: {i}: {}, should be {slope}", grad[i]);
         }
     }
+    // ⟨w, H v⟩ = ⟨v, H w⟩, where H v is the derivative of the gradient: what is wrong in a backward pass is not symmetric.
+    let mut rng = Key::new(6, Purpose::Data).rng();
+    let mut direction = || network.params_mask::<f64>().iter().map(|m| m * rng.normal()).collect::<Vec<f64>>();
+    let (v, w) = (direction(), direction());
+    let mut product = |along: &[f64], with: &[f64]| {
+        let point: Vec<Dual64> = theta.iter().zip(along).map(|(&t, &v)| Dual64::new(t, v)).collect();
+        let mut grad = vec![Dual64::ZERO; theta.len()];
+        dual.eval(&point, &mut grad);
+        let terms = || grad.iter().zip(with).map(|(g, w)| g.eps * w);
+        (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>())
+    };
+    let ((left, size), (right, _)) = (product(&v, &w), product(&w, &v));
+    assert!((left - right).abs() <= 1e-12 * size, "{name}: {left}, should be {right}");
 }
 
 #[test]
@@ -87,9 +100,23 @@ fn deep_residual_and_noisy_networks_have_exact_gradients() {
             .layer(Dense::new(4))
             .layer(Pointwise(Gelu))
             .layer(Dense::new(4))
-            .layer(Skip { back: 4 })
-            .layer(Skip { back: 1 })
-            .layer(Skip { back: 6 })
+            .layer(Skip::new(4))
+            .layer(Skip::new(1))
+            .layer(Skip::new(6))
+            .layer(Dense::new(3)),
+    );
+    check(
+        "normed",
+        Builder::new(3)
+            .layer(NormedDense::new(4))
+            .layer(BatchNorm::default())
+            .layer(tanh())
+            .layer(LayerNorm::default())
+            .layer(Dense::new(5))
+            .layer(BatchNorm::default())
+            .layer(Skip { back: 4, projection: true })
+            .layer(Highway::default())
+            .layer(Skip::new(2))
             .layer(Dense::new(3)),
     );
     check(
@@ -108,6 +135,7 @@ fn the_activation_that_follows_chooses_the_initialization() {
     let network = Builder::new(3)
         .layer(Dense::new(4))
         .layer(Dropout { rate: 0.1 })
+        .layer(BatchNorm::default())
         .layer(Pointwise(Relu))
         .layer(Dense::new(4))
         .layer(Pointwise(Selu))
@@ -120,7 +148,19 @@ fn the_activation_that_follows_chooses_the_initialization() {
     assert_eq!(inits, [Init::He, Init::Lecun, Init::Orthogonal { gain: 1.0 }, Init::Glorot]);
     assert_eq!(network.groups(), ["hidden1", "hidden2", "hidden3", "output"]);
     assert!(network.blocks().all(|(_, b)| b.offset % 16 == 0));
-    assert_eq!((network.n_params(), network.n_theta()), (3 * 4 + 4 + 2 * 20 + 10, 16 * 8));
+    assert_eq!((network.n_params(), network.n_theta()), (3 * 4 + 4 + 8 + 2 * 20 + 10, 16 * 12));
+    // A projection has weights of its own, and does not let the next layer speak for others.
+    let shortcut = Builder::new(3).layer(Dense::new(4)).layer(Dense::new(2)).layer(Skip { back: 1, projection: true });
+    let network = shortcut.layer(Pointwise(Relu)).layer(Dense::new(1)).build().unwrap();
+    let weights = network.blocks().filter(|(_, b)| b.name == "w");
+    let weights: Vec<_> = weights.map(|(group, b)| (group, b.rows, b.cols, b.init)).collect();
+    let expected = [
+        ("hidden1", 4, 3, Init::Glorot),
+        ("hidden2", 2, 4, Init::Glorot),
+        ("hidden3", 2, 2, Init::He),
+        ("output", 1, 2, Init::Glorot),
+    ];
+    assert_eq!(weights, expected);
 }
 
 #[test]
@@ -148,11 +188,11 @@ fn shape_mistakes_name_the_layer() {
         "layer 2 (dense)/w: width should be at least 1, got 0"
     );
     assert_eq!(
-        message(Builder::new(3).layer(Dense::new(2)).layer(Dense::new(4)).layer(Skip { back: 2 })),
+        message(Builder::new(3).layer(Dense::new(2)).layer(Dense::new(4)).layer(Skip::new(2))),
         "layer 3 (skip): width of the shortcut should be 4, got 2"
     );
     assert_eq!(
-        message(Builder::new(3).layer(Dense::new(2)).layer(Skip { back: 2 })),
+        message(Builder::new(3).layer(Dense::new(2)).layer(Skip::new(2))),
         "layer 2 (skip): back should be at most 1, got 2"
     );
     assert_eq!(
@@ -196,7 +236,7 @@ fn sample_weights_scale_losses_and_gradients() {
 fn a_batch_without_samples_has_risk_and_gradient_0() {
     fn check<S: Number>(loss: &Losses, targets: Targets<'_, S>, capacity: usize, pass: Pass) {
         let layers = Builder::new(3).layer(Dense::new(4)).layer(Pointwise(Tanh)).layer(Dropout { rate: 0.5 });
-        let network = layers.layer(Dense::new(4)).layer(Skip { back: 2 }).layer(Dense::new(2)).build().unwrap();
+        let network = layers.layer(Dense::new(4)).layer(Skip::new(2)).layer(Dense::new(2)).build().unwrap();
         let theta = network.init::<S>(1);
         let mut grad = vec![S::of(f64::NAN); theta.len()];
         let mut workspace = Workspace::new(&network, capacity);

@@ -1,6 +1,6 @@
 //! Ready chains, and the configuration that names them: `"adam"`, or `{ kind = "sgd", rate = 0.1, momentum = 0.9 }`.
 //!
-//! Every chain is [ClipByGlobalNorm] → method → ScaleByRate → [FreeFromSchedule] → [AverageParameters]. Defaults are PyTorch's,
+//! Every chain is [ClipByGlobalNorm] → [ClipByUnitRatio] → method → ScaleByRate → [FreeFromSchedule] → [AverageParameters]. Defaults are PyTorch's,
 //! except the rate of `sgd`: 0.01, where PyTorch has 0.001 and most networks of this library's size barely move; `lion` and the
 //! schedule-free methods, which PyTorch lacks, have those of their papers' code.
 
@@ -9,7 +9,7 @@ use layerwise_core::catalog::named;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, DecayOn, DecayWeights,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByUnitRatio, DecayOn, DecayWeights,
     FreeFromSchedule, Only, Optimizer, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
     ScaleByAmsgrad, ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
     check_positive, check_rate,
@@ -33,6 +33,9 @@ macro_rules! member {
             /// Limit on the norm of the gradient.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub clip: Option<f64>,
+            /// Limit on the gradient of each unit, relative to its weights.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub clip_ratio: Option<f64>,
             /// Average of the parameters to evaluate and deliver, in their place.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub average: Option<Averaging>,
@@ -40,8 +43,8 @@ macro_rules! member {
 
         impl Default for $member {
             fn default() -> Self {
-                let (schedule, clip, average) = (Schedules::Constant, None, None);
-                $member { rate: $rate, $($field: $value,)* schedule, clip, average }
+                let (schedule, clip, clip_ratio, average) = (Schedules::Constant, None, None, None);
+                $member { rate: $rate, $($field: $value,)* schedule, clip, clip_ratio, average }
             }
         }
     };
@@ -319,6 +322,20 @@ macro_rules! family {
                 }
             }
 
+            /// Limit on the gradient of each unit, relative to its weights.
+            pub fn clip_ratio(&self) -> Option<f64> {
+                match self {
+                    $(Optimizers::$member(o) => o.clip_ratio,)+
+                }
+            }
+
+            /// Sets the limit on the gradient of each unit, relative to its weights.
+            pub fn set_clip_ratio(&mut self, limit: Option<f64>) {
+                match self {
+                    $(Optimizers::$member(o) => o.clip_ratio = limit,)+
+                }
+            }
+
             /// The average to evaluate and deliver.
             pub fn average(&self) -> Option<Averaging> {
                 match self {
@@ -383,6 +400,10 @@ impl Optimizers {
         if let Some(limit) = self.clip() {
             check_positive("clip", limit)?;
             chain = chain.then(ClipByGlobalNorm { limit });
+        }
+        if let Some(limit) = self.clip_ratio() {
+            check_positive("clip_ratio", limit)?;
+            chain = chain.then(ClipByUnitRatio { limit, ..Default::default() });
         }
         chain = self.method(chain)?;
         let schedule = Scheduled { rate: self.rate(), schedule: self.schedule().clone() };
@@ -501,6 +522,9 @@ mod tests {
             optimizer.set_rate(optimizer.rate() / 2.0);
             optimizer.set_schedule(Schedules::WarmUp { steps: 5, then: Box::default() });
             assert_eq!(optimizer.build().links().len(), links + 1);
+            assert_eq!(optimizer.clip_ratio(), None);
+            optimizer.set_clip_ratio(Some(0.25));
+            assert_eq!((optimizer.build().links().len(), optimizer.clip_ratio()), (links + 2, Some(0.25)));
             if !default.build().averages() {
                 optimizer.set_average(Some(Averaging::Exponential { decay: 0.75 }));
                 assert!(optimizer.build().averages() && optimizer.average().is_some());
@@ -530,6 +554,7 @@ mod tests {
         check("{ kind = \"rmsprop\", rate = nan }", "rmsprop: rate should be finite and at least 0, got NaN");
         check("{ kind = \"adagrad\", epsilon = 0.0 }", "adagrad: epsilon should be finite and at least 1e-37, got 0");
         check("{ kind = \"adam\", beta2 = 1.0 }", "adam: beta2 should be in [0, 1), got 1");
+        check("{ kind = \"adam\", clip_ratio = -1.0 }", "adam: clip_ratio should be finite and above 0, got -1");
         check("{ kind = \"adamw\", clip = 0.0 }", "adamw: clip should be finite and above 0, got 0");
         check(
             "{ kind = \"adamw\", weight_decay = inf }",

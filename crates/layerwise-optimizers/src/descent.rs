@@ -32,7 +32,7 @@ pub(crate) fn descend<S: Scalar>(
     mut turn: impl FnMut(&[S], Option<Before<'_, S>>, &mut [S]) -> f64,
 ) -> Result<Minimized, SolverError> {
     let [mut grad, mut grad_there, mut there, mut direction] = [(); 4].map(|()| Buf::zeros(theta.len()));
-    let mut done = begin(f, theta, &mut grad, &mut grad_there)?;
+    let mut done = Minimized::begin(f, theta, &mut grad, &mut grad_there)?;
     if done.end == End::NotFinite {
         return Ok(done);
     }
@@ -61,6 +61,10 @@ pub(crate) fn descend<S: Scalar>(
                 std::mem::swap(&mut grad, &mut grad_there);
                 (done.value, before) = (found.value, Some((found.step, slope)));
                 done.steps += 1;
+                if !f.stepped(theta, done.value) {
+                    done.gradient = global_norm(&grad);
+                    break End::Asked;
+                }
             }
             None if done.evaluations >= stop.evaluations => break End::Evaluations,
             None if anew => break End::NoProgress,
@@ -69,29 +73,6 @@ pub(crate) fn descend<S: Scalar>(
         }
     };
     Ok(done)
-}
-
-/// Evaluates f at θ, twice: ∇f is in `grad` then, and what is done so far in the result, whose end is [`End::NotFinite`] if that
-/// is so.
-///
-/// Errors: the objective is not the same twice.
-pub(crate) fn begin<S: Scalar>(
-    f: &mut dyn Objective<S>,
-    theta: &[S],
-    grad: &mut [S],
-    grad_again: &mut [S],
-) -> Result<Minimized, SolverError> {
-    let value = f.eval(theta, grad).value();
-    let gradient = global_norm(grad);
-    let done = Minimized { value, gradient, steps: 0, evaluations: 1, end: End::NotFinite };
-    if !value.is_finite() || !elementwise::all_finite(grad) {
-        return Ok(done);
-    }
-    let second = f.eval(theta, grad_again).value();
-    if second != value || *grad_again != *grad {
-        return Err(SolverError::Stochastic { first: value, second });
-    }
-    Ok(Minimized { evaluations: 2, end: End::Evaluations, ..done })
 }
 
 /// The first guess without experience: a step of length 1, or of the gradient if that is shorter.

@@ -8,7 +8,6 @@ use layerwise_core::{Curvature, End, Minimized, Objective, SolverError, Stop};
 use layerwise_tensor::orthogonal::dot;
 use layerwise_tensor::{Buf, Scalar, elementwise};
 
-use crate::descent::begin;
 use crate::line_search::add_scaled;
 use crate::{check_positive, global_norm, should};
 
@@ -64,7 +63,7 @@ impl HessianFree {
             panic!("hessian-free: {problem}");
         }
         let [mut grad, mut grad_there, mut there, mut step] = [(); 4].map(|()| Buf::zeros(theta.len()));
-        let mut done = begin(f, theta, &mut grad, &mut grad_there)?;
+        let mut done = Minimized::begin(f, theta, &mut grad, &mut grad_there)?;
         if done.end == End::NotFinite {
             return Ok(done);
         }
@@ -113,6 +112,10 @@ impl HessianFree {
                 std::mem::swap(&mut grad, &mut grad_there);
                 (done.value, done.steps) = (value, done.steps + 1);
                 step.copy_from_slice(&iterate.d);
+                if !f.stepped(theta, done.value) {
+                    done.gradient = global_norm(&grad);
+                    break End::Asked;
+                }
             } else {
                 elementwise::each(&mut step, |d| *d = S::ZERO);
             }

@@ -49,7 +49,7 @@
 //! ```
 //!
 //! Configuration files name ready chains through [`Optimizers`] and schedules through [`Schedules`]. A link that acts on whole
-//! weight matrices ([`OrthogonalizeMatrices`], in [`muon`]) learns from [`Optimizer::on`] where they are. Links that average
+//! weight matrices ([`OrthogonalizeMatrices`], in [`muon`], and [`ClipByUnitRatio`]) learns from [`Optimizer::on`] where they are. Links that average
 //! ([`AverageParameters`], [`FreeFromSchedule`]) have other parameters evaluated than those they step: [`Optimizer::average`].
 //!
 //! Solvers ([`Lbfgs`], [`NonlinearConjugateGradient`]) drive an objective themselves. It must be the same at every call: the risk on
@@ -89,6 +89,7 @@ pub mod argmin;
 mod average_parameters;
 mod blend_momentum;
 mod clip_by_global_norm;
+mod clip_by_unit_ratio;
 mod clip_by_value;
 mod config;
 mod decay_weights;
@@ -120,6 +121,7 @@ pub use add_momentum::AddMomentum;
 pub use average_parameters::{AverageParameters, Averaging};
 pub use blend_momentum::BlendMomentum;
 pub use clip_by_global_norm::{ClipByGlobalNorm, global_norm};
+pub use clip_by_unit_ratio::ClipByUnitRatio;
 pub use clip_by_value::ClipByValue;
 pub use config::{
     Adagrad, Adam, Adamax, Adamw, Amsgrad, Lion, Muon, Nadam, Optimizers, Radam, Rmsprop, ScheduleFreeAdamw,

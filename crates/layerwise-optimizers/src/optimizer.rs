@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use layerwise_core::{Block, Chunk, Link, Numbers, Planes, Reach, Real, Role, Step};
 use layerwise_tensor::elementwise::{self, Chunks, MAX_PLANES};
-use layerwise_tensor::{Buf, MatMut, Scalar};
+use layerwise_tensor::{Buf, Mat, MatMut, Scalar};
 
 use crate::should;
 
@@ -183,7 +183,8 @@ impl Optimizer {
                 if state.scratch.len() < n_scratch {
                     state.scratch = Buf::zeros(n_scratch);
                 }
-                self.each_matrix(&**link, views[1], &mut state.scratch);
+                let [theta, update, ..] = &mut views;
+                self.each_matrix(&**link, update, theta, &mut state.scratch);
             }
             let last = later.is_empty();
             let mut borrowed = views.each_mut().map(|view| &mut **view);
@@ -196,7 +197,7 @@ impl Optimizer {
         }
     }
 
-    fn each_matrix<S: Real>(&self, link: &dyn Link, update: &mut [S], scratch: &mut [S]) {
+    fn each_matrix<S: Real>(&self, link: &dyn Link, update: &mut [S], theta: &[S], scratch: &mut [S]) {
         let Some(matrices) = &self.matrices else {
             panic!(
                 "optimizer: the blocks of theta should be given with Optimizer::on, because {link:?} acts on matrices"
@@ -205,7 +206,8 @@ impl Optimizer {
         for block in matrices.iter() {
             let Block { rows, cols, .. } = *block;
             let scratch = &mut scratch[..link.scratch(rows, cols)];
-            S::link(link).matrix(MatMut::new(&mut update[block.range()], rows, cols), scratch);
+            let theta = Mat::new(&theta[block.range()], rows, cols);
+            S::link(link).matrix(MatMut::new(&mut update[block.range()], rows, cols), theta, scratch);
         }
     }
 }

@@ -34,7 +34,7 @@ impl<S: Scalar> Transform<S> for OrthogonalizeMatrices {
     }
     fn apply(&self, _update: &mut [S], _state: Planes<'_, '_, S>, _numbers: &Numbers, _at: &Chunk<'_, S>) {}
 
-    fn matrix(&self, update: MatMut<'_, S>, scratch: &mut [S]) {
+    fn matrix(&self, update: MatMut<'_, S>, _theta: Mat<'_, S>, scratch: &mut [S]) {
         let (rows, cols) = (update.rows(), update.cols());
         let x = update.into_data();
         let side = rows.min(cols);

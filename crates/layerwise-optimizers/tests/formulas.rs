@@ -4,8 +4,8 @@
 use layerwise_core::{Block, Init, Link, Real, Role};
 use layerwise_gradcheck::papers::{self, Seen, Want};
 use layerwise_optimizers::{
-    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights,
-    FreeFromSchedule, Only, Optimizer, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByUnitRatio, ClipByValue, DecayOn,
+    DecayWeights, FreeFromSchedule, Only, Optimizer, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
     ScaleByAmsgrad, ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
 };
 use proptest::collection::vec;
@@ -139,6 +139,12 @@ proptest! {
         // Rounding errors grow up to 485 times: [`ULP`] of this.
         let rough = |want: Want| Want { largest: 16.0 * want.largest, ..want };
         check(&case, OrthogonalizeMatrices, |seen| papers::orthogonalize(seen).into_iter().map(rough).collect());
+    }
+
+    #[test]
+    fn units_are_clipped_as_brock_does(case in case(), limit in positive(-3..=2), epsilon in positive(-3..=2)) {
+        let want = |seen: &Seen| papers::clip_by_unit_ratio(limit, epsilon, seen);
+        check(&case, ClipByUnitRatio { limit, epsilon }, want);
     }
 
     #[test]

@@ -21,11 +21,15 @@ struct Run {
     end: String,
 }
 
-/// f with its gradient, and the matrix B(θ) by its products.
+/// f with its gradient.
+type Function = dyn Fn(&[f64]) -> (f64, Vec<f64>);
+/// B(θ) v.
+type Product = dyn Fn(&[f64], &[f64]) -> Vec<f64>;
+
 struct Problem {
     n: usize,
-    f: Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>,
-    product: Box<dyn Fn(&[f64], &[f64]) -> Vec<f64>>,
+    f: Box<Function>,
+    product: Box<Product>,
 }
 
 fn values<S: Scalar>(x: &[S]) -> Vec<f64> {
@@ -131,7 +135,7 @@ fn every_step_is_that_of_the_paper() {
             End::Gradient => "gradient",
             End::Evaluations => "evaluations",
             End::NoProgress => "no progress",
-            End::NotFinite => "not finite",
+            End::NotFinite | End::Asked => "another end",
         };
         assert_eq!(end, run.end, "{run:?}: {done:?}");
     }

@@ -268,6 +268,51 @@ fn at_a_kink_and_among_rounding_errors_the_best_is_kept() {
     }
 }
 
+/// Rosenbrock's function, which hears of every step and asks for the end after some.
+struct Watched {
+    f: Counted,
+    told: Vec<f64>,
+    most: usize,
+}
+
+impl Objective<f64> for Watched {
+    fn len(&self) -> usize {
+        2
+    }
+    fn eval(&mut self, theta: &[f64], grad: &mut [f64]) -> f64 {
+        self.f.eval(theta, grad)
+    }
+    fn stepped(&mut self, theta: &[f64], value: f64) -> bool {
+        assert_eq!(value, rosenbrock(theta).0);
+        self.told.push(value);
+        self.told.len() < self.most
+    }
+}
+
+type Minimize<'a> = dyn Fn(&mut Watched, &mut [f64]) -> Result<Minimized, SolverError> + 'a;
+
+#[test]
+fn the_objective_hears_of_every_step_and_may_end_it() {
+    let check = |minimize: &Minimize<'_>| {
+        for (most, end) in [(3, End::Asked), (usize::MAX, End::Gradient)] {
+            let mut f = Watched { f: counted(rosenbrock, 2), told: Vec::new(), most };
+            let mut theta = [-1.2, 1.0];
+            let done = minimize(&mut f, &mut theta).expect("deterministic");
+            assert_eq!((done.end, done.steps, done.value), (end, f.told.len(), rosenbrock(&theta).0));
+            assert!(f.told.is_sorted_by(|a, b| a >= b) && (end != End::Asked || done.steps == 3));
+            let slope = rosenbrock(&theta).1;
+            assert!((done.gradient - slope[0].hypot(slope[1])).abs() <= 1e-12 * done.gradient, "{done:?}");
+        }
+    };
+    let stop = Stop { gradient: 1e-6, evaluations: 5000 };
+    for solver in [Box::new(Lbfgs::default()) as Box<dyn Solver<f64>>, Box::new(NonlinearConjugateGradient)] {
+        check(&|f, theta| solver.minimize(f, theta, &stop));
+    }
+    check(&|f, theta| {
+        HessianFree::default().minimize(f, &mut Entries(rosenbrocks_gauss_newton, Vec::new()), theta, &stop)
+    });
+}
+
 #[test]
 fn trouble_is_data() {
     for solver in solvers::<f64>() {

@@ -11,8 +11,9 @@
 //! With x̃ a corrupted x it is a denoising autoencoder: Vincent, Larochelle, Bengio and Manzagol (2008). A linear code with squared
 //! errors spans the leading principal components: Bourlard and Kamp (1988), Baldi and Hornik (1989).
 
-use layerwise_core::{Block, LossKernel, Objective, Plan, Targets};
+use layerwise_core::{ActivityKernel, Block, LossKernel, Objective, Plan, Targets};
 use layerwise_losses::{BernoulliCrossEntropy, Squared};
+use layerwise_regularizers::Sparsity;
 use layerwise_tensor::{Buf, Key, Mat, MatMut, Op, Scalar, Write, elementwise};
 use layerwise_train::TrainError;
 use serde::{Deserialize, Serialize};
@@ -39,25 +40,9 @@ pub struct Autoencoding {
     pub sparsity: Option<Sparsity>,
 }
 
-/// A wish for rare units.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sparsity {
-    /// ρ: the mean that every unit of the code should have.
-    pub mean: f64,
-    /// β: weight of the divergence from it.
-    pub strength: f64,
-}
-
 impl Default for Autoencoding {
     fn default() -> Self {
         Autoencoding { code: Code::Sigmoid, tied: true, corruption: Corruption::None, contraction: 0.0, sparsity: None }
-    }
-}
-
-impl Default for Sparsity {
-    fn default() -> Self {
-        Sparsity { mean: 0.05, strength: 1.0 }
     }
 }
 
@@ -121,7 +106,7 @@ pub struct Room<S: Scalar> {
     output: Buf<S>,
     output_delta: Buf<S>,
     each: Buf<S>,
-    /// Of n_hidden numbers: mean codes or ‖Wⱼ‖², and Σ g′².
+    /// Of n_hidden numbers: ‖Wⱼ‖², and Σ g′².
     units: [Buf<S>; 2],
 }
 
@@ -225,7 +210,7 @@ impl Autoencoder {
         S::gemm(MatMut::new(delta, h, n), Write::Set, back, Op::N(dr));
         elementwise::sum_columns(Write::Add, &mut grad[blocks[B].range()], dr);
         if let Some(sparsity) = self.coding.sparsity {
-            value += sparsity.add(h_all, delta, &mut units[0], mean);
+            value += sparsity.add(h_all, delta);
         }
         if self.coding.contraction == 0.0 {
             let g = self.coding.code;
@@ -273,24 +258,6 @@ impl Autoencoder {
             }
         }
         norms.iter().zip(squares.iter()).fold(S::ZERO, |sum, (&norm, &square)| sum + norm * square) * strength
-    }
-}
-
-impl Sparsity {
-    /// β Σⱼ KL(ρ ‖ ρ̂ⱼ), and ∂/∂h added to `delta`.
-    fn add<S: Scalar>(&self, codes: Mat<'_, S>, delta: &mut [S], means: &mut [S], mean: S) -> S {
-        let (rho, beta) = (S::of(self.mean), S::of(self.strength));
-        elementwise::sum_columns(Write::Set, means, codes);
-        let mut value = S::ZERO;
-        for found in means.iter_mut() {
-            let (on, off) = (*found * mean, S::ONE - *found * mean);
-            value += rho * (rho / on).ln() + (S::ONE - rho) * ((S::ONE - rho) / off).ln();
-            *found = beta * mean * ((S::ONE - rho) / off - rho / on);
-        }
-        for column in delta.chunks_exact_mut(codes.rows()) {
-            column.iter_mut().zip(means.iter()).for_each(|(delta, &slope)| *delta += slope);
-        }
-        beta * value
     }
 }
 

@@ -24,11 +24,12 @@ mod rbm;
 mod stack;
 
 pub use annealing::{Annealing, LogZ};
-pub use autoencoder::{Autoencoder, AutoencoderRisk, Autoencoding, Room, Sparsity};
+pub use autoencoder::{Autoencoder, AutoencoderRisk, Autoencoding, Room};
 pub use code::Code;
 pub use contrastive::{Chains, ContrastiveDivergence};
 pub use corruption::Corruption;
 pub use exact::{MOST_UNITS, NegativeLogLikelihood};
+pub use layerwise_regularizers::Sparsity;
 pub use layout::{Units, check_rows};
 pub use pretrained::{NamedBlock, Pretrained, transfer};
 pub use pretraining::{Method, PretrainEpoch, PretrainProbe, Pretraining, Tuned};

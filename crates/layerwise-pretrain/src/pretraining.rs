@@ -2,11 +2,12 @@
 //! play no part. Source: Hinton, Osindero and Teh (2006); with autoencoders Bengio, Lamblin, Popovici and Larochelle (2007),
 //! "Greedy layer-wise training of deep networks"; denoising Vincent et al. (2010), section 3.4: codes of clean inputs go up.
 
-use layerwise_core::{Real, Role};
+use layerwise_core::{Number, Real, Role};
 use layerwise_data::{Dataset, Scaler, fill_order};
-use layerwise_network::Network;
+use layerwise_network::{Network, Node};
 use layerwise_optimizers::{Optimizers, Sgd};
-use layerwise_tensor::{Buf, Key, Mat, MatMut, Purpose, Scalar, elementwise};
+use layerwise_tensor::dual::Plane;
+use layerwise_tensor::{Buf, Dual, Key, Mat, MatMut, Purpose, Scalar, elementwise};
 use layerwise_train::{Outcome, Prepared, Recipe, TrainError, Watch};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,11 @@ pub struct PretrainEpoch<'a, S: Scalar> {
 pub trait PretrainProbe<S: Scalar> {
     /// A finished epoch.
     fn epoch(&mut self, at: &PretrainEpoch<'_, S>);
+
+    /// Asked after every epoch; `true` ends the layer, and each layer above it after one epoch.
+    fn stop(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Scalar> PretrainProbe<S> for () {
@@ -190,7 +196,7 @@ impl Pretraining {
         let TrainedLayer { layer, theta, history } = trained;
         let (d, n) = (rows.rows(), rows.cols());
         let batch = self.batch.min(n);
-        let (optimizer, mut work) = (self.optimizer.build(), Work::new(self.method, layer, batch));
+        let (optimizer, mut work) = (self.optimizer.build().on(&layer.blocks()), Work::new(self.method, layer, batch));
         let (mut grad, mut weights) = (Buf::zeros(theta.len()), Buf::zeros(theta.len()));
         for block in layer.blocks().iter().filter(|block| block.role == Role::Weight) {
             weights[block.range()].fill(S::ONE);
@@ -218,6 +224,9 @@ impl Pretraining {
             }
             history.push(error);
             probe.epoch(&PretrainEpoch { layer: k + 1, epoch, error, description: layer, theta, rows });
+            if probe.stop() {
+                break;
+            }
         }
         None
     }
@@ -227,7 +236,7 @@ impl Pretraining {
     ///
     /// Shapes: `unlabelled` is features × samples. Errors: a value out of range, rows that do not fit, a network that is not given
     /// as widths with the activation of the codes. A pre-training that broke is no error: see [`Stack::broken`].
-    pub fn fit<S: Real>(
+    pub fn fit<S: Real + Plane>(
         &self,
         recipe: &Recipe,
         train: &Dataset,
@@ -235,7 +244,10 @@ impl Pretraining {
         unlabelled: Option<&DMatrix<f64>>,
         probe: &mut dyn PretrainProbe<S>,
         watch: &mut dyn Watch,
-    ) -> Result<Tuned<S>, TrainError> {
+    ) -> Result<Tuned<S>, TrainError>
+    where
+        Dual<S>: Number,
+    {
         let prepared = Prepared::<S>::new(recipe, train, validation)?;
         if !recipe.network.layers.is_empty() {
             let problem = "should be given as widths, by `hidden`, got layers one by one";
@@ -267,7 +279,8 @@ impl Pretraining {
 
 /// The output width of each group but the last.
 fn hidden_widths(network: &Network) -> Vec<usize> {
-    let widths = network.nodes().iter().filter(|node| !node.plan.blocks.is_empty()).map(|node| node.plan.d_out);
+    let weighty = |node: &&Node| node.plan.blocks.iter().any(|block| block.role == Role::Weight);
+    let widths = network.nodes().iter().filter(weighty).map(|node| node.plan.d_out);
     let mut widths: Vec<usize> = widths.collect();
     widths.pop();
     widths

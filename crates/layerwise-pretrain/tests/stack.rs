@@ -323,3 +323,25 @@ fn a_configuration_goes_through_text_and_back() {
     let description = Autoencoder { visible: Units::Bernoulli, n_visible: 3, n_hidden: 2, coding };
     assert_eq!(description.blocks().len(), 4);
 }
+
+/// A probe that has seen enough after the second epoch.
+#[test]
+fn a_probe_can_end_a_pre_training() {
+    #[derive(Default)]
+    struct Enough(Seen);
+    impl PretrainProbe<f64> for Enough {
+        fn epoch(&mut self, at: &PretrainEpoch<'_, f64>) {
+            self.0.epoch(at);
+        }
+        fn stop(&self) -> bool {
+            self.0.0.len() >= 2
+        }
+    }
+    let (rows, pretraining) = (rows(40), autoencoding(Autoencoding::default()));
+    let mut probe = Enough::default();
+    let stack = pretraining.train(&[5, 3], Mat::new(&rows, 8, 40), &mut probe).unwrap();
+    let places: Vec<(usize, usize)> = probe.0.0.iter().map(|&(layer, epoch, _)| (layer, epoch)).collect();
+    assert_eq!(places, [(1, 1), (1, 2), (2, 1)]);
+    assert_eq!(stack.layers.iter().map(|layer| layer.history.len()).collect::<Vec<_>>(), [2, 1]);
+    assert!(stack.broken.is_none());
+}

@@ -1,6 +1,6 @@
 //! λΩ(θ) = λ Σ |w|, with subgradient λ sign(w), 0 at w = 0. Source: Tibshirani (1996), the lasso.
 
-use layerwise_core::{Regularizer, RegularizerKernel};
+use layerwise_core::{Activity, ActivityKernel, Regularizer, RegularizerKernel};
 use layerwise_tensor::{Mat, Scalar, elementwise};
 use serde::{Deserialize, Serialize};
 
@@ -41,5 +41,20 @@ impl<S: Scalar> RegularizerKernel<S> for L1 {
         let strength = S::of(self.strength);
         elementwise::zip(grad, theta.data(), |g, w| *g += strength * sign(w));
         strength * sum(theta.data(), |w| w.abs())
+    }
+}
+
+impl Activity for L1 {
+    fn has_kinks(&self) -> bool {
+        true
+    }
+    fn name(&self) -> &'static str {
+        "l1"
+    }
+}
+
+impl<S: Scalar> ActivityKernel<S> for L1 {
+    fn add(&self, y: Mat<'_, S>, dy: &mut [S]) -> S {
+        RegularizerKernel::add(&L1 { strength: crate::mean(self.strength, y.cols()) }, y, dy)
     }
 }

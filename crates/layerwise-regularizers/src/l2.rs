@@ -1,6 +1,6 @@
 //! λΩ(θ) = λ/2 Σ w², with gradient λ w: weight decay, ridge. Source: Hoerl and Kennard (1970); for networks, Krogh and Hertz (1991).
 
-use layerwise_core::{Regularizer, RegularizerKernel};
+use layerwise_core::{Activity, ActivityKernel, Regularizer, RegularizerKernel};
 use layerwise_tensor::{Mat, Scalar, elementwise};
 use serde::{Deserialize, Serialize};
 
@@ -38,5 +38,17 @@ impl<S: Scalar> RegularizerKernel<S> for L2 {
         let strength = S::of(self.strength);
         elementwise::zip(grad, theta.data(), |g, w| *g += strength * w);
         S::of(0.5) * strength * sum(theta.data(), |w| w * w)
+    }
+}
+
+impl Activity for L2 {
+    fn name(&self) -> &'static str {
+        "l2"
+    }
+}
+
+impl<S: Scalar> ActivityKernel<S> for L2 {
+    fn add(&self, y: Mat<'_, S>, dy: &mut [S]) -> S {
+        RegularizerKernel::add(&L2 { strength: crate::mean(self.strength, y.cols()) }, y, dy)
     }
 }

@@ -16,6 +16,11 @@ fn the_gradient_check_passes_for_the_whole_catalog() {
         L2 { strength: 0.5 }.into(),
     ]);
     regularizers.push(ProximalL1 { strength: 0.5 }.into());
+    for groups in [Groups::Incoming, Groups::Outgoing] {
+        regularizers.push(GroupLasso { strength: 0.5, groups }.into());
+        regularizers.push(ProximalGroupLasso { strength: 0.5, groups }.into());
+    }
+    regularizers.push(Orthogonality { strength: 0.5 }.into());
     for regularizer in regularizers {
         let report = layerwise_gradcheck::Gradcheck::default()
             .cases(64)

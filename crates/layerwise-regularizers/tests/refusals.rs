@@ -16,6 +16,9 @@ fn strengths_are_finite_numbers_from_0() {
         check(L1 { strength }, "");
         check(L2 { strength }, "");
         check(ProximalL1 { strength }, "");
+        check(GroupLasso { strength, ..GroupLasso::default() }, "");
+        check(ProximalGroupLasso { strength, ..ProximalGroupLasso::default() }, "");
+        check(Orthogonality { strength }, "");
         check(ElasticNet { l1: strength, l2: 1.0 }, "");
         check(ElasticNet { l1: 1.0, l2: strength }, "");
     }
@@ -24,6 +27,9 @@ fn strengths_are_finite_numbers_from_0() {
         check(L1 { strength }, &problem("strength"));
         check(L2 { strength }, &problem("strength"));
         check(ProximalL1 { strength }, &problem("strength"));
+        check(GroupLasso { strength, ..GroupLasso::default() }, &problem("strength"));
+        check(ProximalGroupLasso { strength, ..ProximalGroupLasso::default() }, &problem("strength"));
+        check(Orthogonality { strength }, &problem("strength"));
         check(ElasticNet { l1: strength, l2: 1.0 }, &problem("l1"));
         check(ElasticNet { l1: 1.0, l2: strength }, &problem("l2"));
     }
@@ -44,6 +50,9 @@ fn defaults_are_mild() {
         L1 { strength: 1e-4 }.into(),
         ProximalL1 { strength: 1e-4 }.into(),
         ElasticNet { l1: 1e-4, l2: 1e-4 }.into(),
+        GroupLasso { strength: 1e-4, groups: Groups::Outgoing }.into(),
+        ProximalGroupLasso { strength: 1e-4, groups: Groups::Outgoing }.into(),
+        Orthogonality { strength: 1e-4 }.into(),
         MaxNorm { limit: 3.0 }.into(),
     ];
     assert_eq!(Regularizers::all(), all);

@@ -21,6 +21,11 @@ impl<'a> Runs<'a> {
         Self { name, histories: traces.iter().map(history).collect() }
     }
 
+    /// One training among others.
+    pub fn named(name: &'static str, history: &'a [Epoch], stop: &StopReason) -> Self {
+        Self { name, ..Self::one(history, stop) }
+    }
+
     /// One training.
     pub fn one(history: &'a [Epoch], stop: &StopReason) -> Self {
         Self { name: "", histories: vec![(history, broke(stop))] }

@@ -4,7 +4,6 @@
 //! every page is one HTML file. Figures stay readable without color, because series also differ by
 //! dash pattern and end label and the heat map's palette darkens steadily.
 //!
-//!
 //! On these stand the reports themselves: [`diagnosis_page`] and [`diagnosis_text`] show a verdict, [`training_page`] shows one
 //! training.
 //!
@@ -33,10 +32,12 @@ mod curvature_page;
 mod curve;
 mod diagnosis_page;
 mod diagnosis_text;
+mod filters;
 mod frame;
 mod gradient_figures;
 mod heat_map;
 mod histograms;
+mod interval_bars;
 mod layer_bars;
 mod layer_dots;
 mod learning_curves;
@@ -44,13 +45,16 @@ mod line_chart;
 mod markup;
 mod page;
 mod palette;
+mod pretrain_page;
 mod statistics;
 mod svg;
 pub mod terminal;
 mod texture;
 mod ticks;
+mod time_figures;
 mod training_page;
 mod unit_figures;
+mod variance_page;
 mod width;
 mod words;
 
@@ -60,15 +64,19 @@ pub use bars::{Bars, Group};
 pub use curvature_page::{CurvatureReport, Moment, curvature_page, in_words};
 pub use diagnosis_page::diagnosis_page;
 pub use diagnosis_text::diagnosis_text;
+pub use filters::Filters;
 pub use heat_map::HeatMap;
 pub use histograms::{HistogramRow, Histograms};
+pub use interval_bars::{IntervalBar, IntervalBars};
 pub use layer_bars::LayerBars;
 pub use layer_dots::{Dots, LayerDots};
 pub use line_chart::{LineChart, Mark, Series};
 pub use markup::escape;
 pub use page::{Page, Tone};
+pub use pretrain_page::{PretrainReport, PretrainedLayer, pretrain_page};
 pub use statistics::MeanInterval;
 pub use training_page::{Training, training_page};
+pub use variance_page::{CurvePoint, VarianceCurve, VarianceReport, variance_page, variance_text};
 
 #[cfg(test)]
 mod report_tests;

@@ -173,6 +173,7 @@ fn one_training_has_a_page() {
             delivered: outcome.delivered(),
             before: &before,
             after: &units(&prepared.setup, &outcome.theta),
+            over_time: [&[], &[]],
         };
         let page = training_page(&training, &ABOUT);
         assert_page(&page);

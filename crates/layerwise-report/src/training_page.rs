@@ -1,6 +1,6 @@
 //! One training as one HTML page: how it ended, learning curves, and the units before and after.
 
-use layerwise_diagnosis::Units;
+use layerwise_diagnosis::{OverTime, Units};
 use layerwise_train::{Epoch, Scores, StopReason};
 
 use crate::about::About;
@@ -8,6 +8,7 @@ use crate::learning_curves::{Runs, errors, losses};
 use crate::line_chart::Mark;
 use crate::page::{Page, Tone};
 use crate::terminal::{number, percent};
+use crate::time_figures::over_time;
 use crate::unit_figures::{activations, deaths, saturation};
 use crate::words::share;
 
@@ -26,6 +27,8 @@ pub struct Training<'a> {
     pub before: &'a [Units],
     /// Units at the end.
     pub after: &'a [Units],
+    /// Gradient of recurrent layers over the steps of their sequences, at the start and at the end; empty without such layers.
+    pub over_time: [&'a [OverTime]; 2],
 }
 
 /// One HTML page that shows how a training went.
@@ -38,6 +41,12 @@ pub fn training_page(training: &Training<'_>, about: &About<'_>) -> String {
     };
     curves(&mut page, training, about);
     units(&mut page, training);
+    if !training.over_time[0].is_empty() {
+        page.section("Gradient over time");
+        for figure in over_time(training.over_time) {
+            page.figure(&figure.svg(), OVER_TIME);
+        }
+    }
     page.section("Details");
     if !about.command.is_empty() {
         page.facts(&[("Command", about.command.to_owned())]);
@@ -77,6 +86,10 @@ fn curves(page: &mut Page, training: &Training<'_>, about: &About<'_>) {
     let header = ["", "epoch", "training loss", "validation loss", "training error", "validation error"];
     page.table(&header, &rows);
 }
+
+/// What the figure of a recurrent layer shows.
+const OVER_TIME: &str = "Size of the gradient of a sample's loss by the state after each step, mean over samples. A straight line that \
+                         rises to the right says that the gradient vanishes on its way back through time: what was long ago cannot be learnt.";
 
 fn units(page: &mut Page, training: &Training<'_>) {
     let moments = [("at the start", training.before), ("at the end", training.after)];

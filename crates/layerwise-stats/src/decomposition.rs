@@ -10,7 +10,13 @@
 //!   prediction is right and subtracts where it is wrong and the other one right (Domingos 2000);
 //! - cross-entropy: E KL(t‖p) = KL(t‖p̄) + E KL(p̄‖p), with the normalized geometric mean p̄ (Heskes 1998; Yang et al. 2020).
 //!
-//! Standard errors are those of the jackknife over training sets and over starts (Efron and Stein 1981).
+//! Where more is known, squared loss has another split: with f* the best function, f_F the best of the functions F that the network can
+//! be, f_n the one of F that fits the sample best, and f what training reached (Bottou and Bousquet 2008, equation 6),
+//! E‖f − t‖² = noise + \[E‖f_F − f*‖²\] + \[E‖f_n − f*‖² − E‖f_F − f*‖²\] + \[E‖f − f*‖² − E‖f_n − f*‖²\]:
+//! approximation, estimation, optimization.
+//!
+//! Standard errors are those of the jackknife over training sets and over starts (Efron and Stein 1981), with the degrees of freedom of
+//! Satterthwaite (1946), (Σ v)² / Σ v²/ν over both axes.
 
 use std::fmt;
 
@@ -62,6 +68,12 @@ pub enum Part {
     Start,
     /// How far they differ by both together.
     Interaction,
+    /// What the best function that the network can be gets wrong beyond noise.
+    Approximation,
+    /// What is lost because the function that is best on the sample is not the best one.
+    Estimation,
+    /// What is lost because training does not reach the function that is best on the sample; below 0 where stopping short helps.
+    Optimization,
 }
 
 impl fmt::Display for Part {
@@ -72,6 +84,9 @@ impl fmt::Display for Part {
             Part::Sample => "variance by sample",
             Part::Start => "variance by initialization",
             Part::Interaction => "variance by both",
+            Part::Approximation => "approximation",
+            Part::Estimation => "estimation",
+            Part::Optimization => "optimization",
         })
     }
 }
@@ -83,18 +98,14 @@ pub struct Decomposition {
     pub error: Estimate,
     /// Its parts.
     pub parts: Vec<(Part, Estimate)>,
+    /// The sum of those parts that are variances.
+    pub variance: Estimate,
 }
 
 impl Decomposition {
     /// A part; `None` if this decomposition has no such one.
     pub fn part(&self, part: Part) -> Option<Estimate> {
         self.parts.iter().find(|(known, _)| *known == part).map(|(_, estimate)| *estimate)
-    }
-
-    /// The sum of the variances.
-    pub fn variance(&self) -> f64 {
-        let of = |part: &Part| matches!(part, Part::Sample | Part::Start | Part::Interaction);
-        self.parts.iter().filter(|(part, _)| of(part)).map(|(_, estimate)| estimate.value).sum()
     }
 }
 
@@ -120,6 +131,14 @@ impl Predictions {
             return refuse("predictions", "finite", number);
         }
         Ok(Predictions { sets, starts, rows, outputs, numbers })
+    }
+
+    /// All numbers of a model: its outputs, row after row.
+    ///
+    /// Panics: unless there are so many sets and starts.
+    pub fn model(&self, set: usize, start: usize) -> &[f64] {
+        let one = self.rows * self.outputs;
+        &self.numbers[(set * self.starts + start) * one..][..one]
     }
 
     /// The outputs of a model for a row.
@@ -190,6 +209,51 @@ impl Predictions {
             parts.insert(0, (Part::Noise, noise));
         }
         self.named(error, parts, [sample, start], Some(both))
+    }
+
+    /// Squared loss ‖f − t‖² as noise + approximation + estimation + optimization. `best` is f*, `of_class` f_F, and `fitted` holds
+    /// f_n of each training set.
+    ///
+    /// Targets and predictions that go together by chance are counted as noise, as by [`Predictions::squared`]. Approximation is
+    /// exact on these rows.
+    ///
+    /// Errors: numbers of another length, or one that is not finite; other sets, rows or outputs in `fitted`, or several starts.
+    pub fn excess(
+        &self,
+        targets: &[f64],
+        best: &[f64],
+        of_class: &[f64],
+        fitted: &Predictions,
+    ) -> Result<Decomposition, DecompositionError> {
+        self.check_values("the targets", targets)?;
+        self.check_values("the best values", best)?;
+        self.check_values("the best values of the class", of_class)?;
+        let shape = |p: &Predictions, starts| format!("{} × {starts} × {} × {}", p.sets, p.rows, p.outputs);
+        let (wanted, got) = (shape(self, 1), shape(fitted, fitted.starts));
+        if wanted != got {
+            return refuse("the fitted functions (training sets × starts × rows × outputs)", wanted, got);
+        }
+        let n = self.rows as f64;
+        let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / n;
+        let approximation = distance(of_class, best);
+        Ok(self.jackknife(|sets, starts| {
+            let (s, i) = (sets.len() as f64, starts.len() as f64);
+            let [mut error, mut reached, mut fit] = [0.0; 3];
+            for &set in sets {
+                fit += distance(fitted.model(set, 0), best) / s;
+                for &start in starts {
+                    error += distance(self.model(set, start), targets) / (s * i);
+                    reached += distance(self.model(set, start), best) / (s * i);
+                }
+            }
+            let parts = vec![
+                (Part::Noise, error - reached),
+                (Part::Approximation, approximation),
+                (Part::Estimation, fit - approximation),
+                (Part::Optimization, reached - fit),
+            ];
+            Parts { error, parts }
+        }))
     }
 
     /// 0-1 loss of the class with the largest output (the first of equal ones). `best` is the best class of each row, if it is
@@ -305,22 +369,29 @@ impl Predictions {
             axes.push(starts.iter().map(|&start| of(&sets, &without(&starts, start))).collect());
         }
         let estimate = |value: f64, pick: &dyn Fn(&Parts) -> f64| {
-            let mut variance = 0.0;
+            // Of each axis its share of the variance; and the sum of their squares, each over its degrees of freedom.
+            let (mut variance, mut squares) = (0.0, 0.0);
             for axis in &axes {
-                let left: Vec<f64> = axis.iter().map(pick).collect();
+                // Less the whole, so that what does not vary has an error of just 0.
+                let left: Vec<f64> = axis.iter().map(|parts| pick(parts) - value).collect();
                 let (k, middle) = (left.len() as f64, mean(&left));
-                variance += (k - 1.0) / k * left.iter().map(|x| (x - middle).powi(2)).sum::<f64>();
+                let own = (k - 1.0) / k * left.iter().map(|x| (x - middle).powi(2)).sum::<f64>();
+                variance += own;
+                squares += own * own / (k - 1.0);
             }
-            let freedom = axes.iter().map(|axis| axis.len() - 1).min();
-            Estimate {
-                value,
-                error: if axes.is_empty() { f64::INFINITY } else { variance.sqrt() },
-                freedom: freedom.unwrap_or(0) as f64,
+            match axes.is_empty() {
+                true => Estimate { value, error: f64::INFINITY, freedom: 0.0 },
+                false => Estimate {
+                    value,
+                    error: variance.sqrt(),
+                    freedom: variance * variance / squares.max(f64::MIN_POSITIVE),
+                },
             }
         };
         let error = estimate(whole.error, &|parts| parts.error);
         let part = |i: usize| (whole.parts[i].0, estimate(whole.parts[i].1, &|parts| parts.get(whole.parts[i].0)));
-        Decomposition { error, parts: (0..whole.parts.len()).map(part).collect() }
+        let variance = estimate(whole.variance(), &|parts| parts.variance());
+        Decomposition { error, parts: (0..whole.parts.len()).map(part).collect(), variance }
     }
 
     fn check_values(&self, at: &'static str, values: &[f64]) -> Result<(), DecompositionError> {
@@ -349,6 +420,10 @@ impl Parts {
     /// Left out is 0.
     fn get(&self, part: Part) -> f64 {
         self.parts.iter().find(|(known, _)| *known == part).map_or(0.0, |(_, value)| *value)
+    }
+
+    fn variance(&self) -> f64 {
+        [Part::Sample, Part::Start, Part::Interaction].into_iter().map(|part| self.get(part)).sum()
     }
 }
 

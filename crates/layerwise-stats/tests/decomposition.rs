@@ -62,9 +62,11 @@ fn squared_loss_by_hand() {
     let table = Predictions::new([3, 1, 1, 1], vec![1.0, 2.0, 6.0]).unwrap();
     let found = table.squared(&[5.0], None).unwrap();
     assert!((found.error.value - 26.0 / 3.0).abs() < 1e-14);
-    assert!((value(&found, Part::Sample) - 7.0).abs() < 1e-14 && (found.variance() - 7.0).abs() < 1e-14);
+    assert!((value(&found, Part::Sample) - 7.0).abs() < 1e-14 && (found.variance.value - 7.0).abs() < 1e-14);
     // ‖mean − t‖² less the variance of the mean: 4 − 7/3.
     assert!((value(&found, Part::Bias) - (4.0 - 7.0 / 3.0)).abs() < 1e-14);
+    // Of two sets each, variances are 8, 12.5 and 0.5: 2/3 of their squares about the mean 7.
+    assert!((found.variance.error.powi(2) - 2.0 / 3.0 * (1.0 + 30.25 + 42.25)).abs() < 1e-12);
     // Jackknife of the error: means of two are 12.5, 8.5, 5, whose squares about 26/3 sum to 28.1667, times 2/3.
     assert!(
         (found.error.error.powi(2)
@@ -75,6 +77,7 @@ fn squared_loss_by_hand() {
         .abs()
             < 1e-12
     );
+    assert!((found.error.freedom - 2.0).abs() < 1e-12);
     // f* = 4: noise (5 − 4)² − 2 (3 − 4)(5 − 4) = 3.
     assert!((value(&table.squared(&[5.0], Some(&[4.0])).unwrap(), Part::Noise) - 3.0).abs() < 1e-14);
     // Two by two: 1 3 / 2 8 about 3.5: sets −1.5, 1.5; starts −2, 2; both ±1.
@@ -82,6 +85,34 @@ fn squared_loss_by_hand() {
     assert!((value(&found, Part::Interaction) - 4.0).abs() < 1e-14);
     assert!((value(&found, Part::Sample) - (9.0 - 4.0) / 2.0).abs() < 1e-14);
     assert!((value(&found, Part::Start) - (16.0 - 4.0) / 2.0).abs() < 1e-14);
+}
+
+#[test]
+fn excess_by_hand() {
+    // Two rows, f* = 0 and 0, targets 1 and −1, the best of the class 1 and 0: approximation ½.
+    // Two sets: fitted (1, 1) and (2, 0), 1 and 2 off on average: estimation 3/2 − ½. Reached (1, 0) and (3, 1): ½ and 5.
+    let fitted = Predictions::new([2, 1, 2, 1], vec![1.0, 1.0, 2.0, 0.0]).unwrap();
+    let reached = Predictions::new([2, 1, 2, 1], vec![1.0, 0.0, 3.0, 1.0]).unwrap();
+    let found = reached.excess(&[1.0, -1.0], &[0.0; 2], &[1.0, 0.0], &fitted).unwrap();
+    let parts: Vec<(Part, f64)> = found.parts.iter().map(|(part, estimate)| (*part, estimate.value)).collect();
+    // Against the targets: (0 + 1)/2 and (4 + 4)/2, mean 9/4. The rest is noise: 9/4 − 11/4, by chance below 0.
+    assert_eq!(found.error.value, 2.25);
+    let expected =
+        [(Part::Noise, -0.5), (Part::Approximation, 0.5), (Part::Estimation, 1.0), (Part::Optimization, 1.25)];
+    assert_eq!(parts, expected);
+    assert_eq!(found.parts.iter().map(|(_, estimate)| estimate.value).sum::<f64>(), found.error.value);
+    // Three sets of three starts, in which every number differs: they add up, and only approximation is exact.
+    let mut random = Random(5);
+    let (targets, best, class) = (random.normals(8), random.normals(8), random.normals(8));
+    let fitted = Predictions::new([3, 1, 4, 2], random.normals(24)).unwrap();
+    let reached = Predictions::new([3, 3, 4, 2], random.normals(72)).unwrap();
+    let found = reached.excess(&targets, &best, &class, &fitted).unwrap();
+    let sum: f64 = found.parts.iter().map(|(_, estimate)| estimate.value).sum();
+    let plain = reached.squared(&targets, None).unwrap().error;
+    assert!((sum - plain.value).abs() < 1e-12 && (found.error.error - plain.error).abs() < 1e-12);
+    for (part, estimate) in found.parts {
+        assert_eq!(estimate.error == 0.0, part == Part::Approximation, "{part}");
+    }
 }
 
 /// Outputs that say this class.
@@ -175,6 +206,27 @@ fn components_are_unbiased_and_their_errors_right() {
     }
 }
 
+/// Satterthwaite's degrees of freedom: those of the axis that matters, or of both together if they matter alike.
+#[test]
+fn degrees_of_freedom_are_those_of_the_axes_that_vary() {
+    let freedom = |of: &dyn Fn(usize, usize) -> f64| {
+        let numbers = (0..5).flat_map(|set| (0..3).map(move |start| (set, start)));
+        let numbers = numbers.map(|(set, start)| of(set, start)).collect();
+        Predictions::new([5, 3, 1, 1], numbers).unwrap().squared(&[0.0], None).unwrap().error.freedom
+    };
+    assert!((freedom(&|set, _| set as f64) - 4.0).abs() < 1e-12);
+    assert!((freedom(&|_, start| start as f64) - 2.0).abs() < 1e-12);
+    // f² is s² + i² exactly: the jackknife of a mean has the variance of the numbers over their count.
+    let of = |set: usize, start: usize| ((set * set + start * start) as f64).sqrt();
+    let variance = |n: usize| {
+        let x: Vec<f64> = (0..n).map(|i| (i * i) as f64).collect();
+        let m = x.iter().sum::<f64>() / n as f64;
+        x.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (n * (n - 1)) as f64
+    };
+    let (a, b) = (variance(5), variance(3));
+    assert!((freedom(&of) - (a + b).powi(2) / (a * a / 4.0 + b * b / 2.0)).abs() < 1e-9);
+}
+
 #[test]
 fn wrong_tables_and_targets_are_refused_in_a_line() {
     let new = |shape, n| Predictions::new(shape, vec![0.0; n]);
@@ -194,6 +246,11 @@ fn wrong_tables_and_targets_are_refused_in_a_line() {
     assert_eq!(
         say(table.squared(&[0.0; 6], Some(&[f64::INFINITY; 6]))),
         "decomposition: the best values should be finite, got inf"
+    );
+    let fitted = new([2, 2, 3, 2], 24).unwrap();
+    assert_eq!(
+        say(table.excess(&[0.0; 6], &[0.0; 6], &[0.0; 6], &fitted)),
+        "decomposition: the fitted functions (training sets × starts × rows × outputs) should be 2 × 1 × 3 × 2, got 2 × 2 × 3 × 2"
     );
     assert_eq!(say(table.zero_one(&[0, 1], None)), "decomposition: the targets should be 3 classes, got 2");
     assert_eq!(

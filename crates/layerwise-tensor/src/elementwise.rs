@@ -264,6 +264,46 @@ pub fn sum_columns<S: Scalar>(write: Write, acc: &mut [S], m: Mat<'_, S>) {
     });
 }
 
+/// acc\[i\] ← Σⱼ a\[i, j\] b\[i, j\], or acc\[i\] + Σⱼ a\[i, j\] b\[i, j\]; summed in the order of the columns.
+///
+/// Panics: if a and b differ in shape, or acc does not have as many numbers as they have rows.
+pub fn sum_products<S: Scalar>(write: Write, acc: &mut [S], a: Mat<'_, S>, b: Mat<'_, S>) {
+    struct Sum<'a, S>(&'a mut [S], [Mat<'a, S>; 2], usize);
+    impl<S: Scalar> Kernel for Sum<'_, S> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            // As in `sum_columns`.
+            let ([a, b], mut row) = (self.1, self.2);
+            for acc in self.0.chunks_mut(64) {
+                let mut sums = [S::ZERO; 64];
+                let sums = &mut sums[..acc.len()];
+                for (a, b) in a.columns().zip(b.columns()) {
+                    for ((sum, a), b) in sums.iter_mut().zip(&a[row..]).zip(&b[row..]) {
+                        *sum += *a * *b;
+                    }
+                }
+                for (acc, sum) in acc.iter_mut().zip(sums) {
+                    *acc += *sum;
+                }
+                row += acc.len();
+            }
+        }
+    }
+    let d = acc.len();
+    let fits = a.rows() == d && b.rows() == d && a.cols() == b.cols();
+    assert!(fits, "sum_products: {d} sums of {}x{} and {}x{}", a.rows(), a.cols(), b.rows(), b.cols());
+    if write == Write::Set {
+        acc.fill(S::ZERO);
+    }
+    let out = team::Shared(acc.as_mut_ptr());
+    team::split(d, GRAIN, parts(a.data().len()), &|rows| {
+        // SAFETY: as in `ranges`.
+        let acc = unsafe { std::slice::from_raw_parts_mut(out.get().add(rows.start), rows.len()) };
+        simd::run(Sum(acc, [a, b], rows.start));
+    });
+}
+
 /// Calls `f(range, …)` for chunks of `size` that cover 0..n, over the current team; each chunk is one call, whatever the team.
 ///
 /// This is the loop of an optimizer: `f` must touch only what belongs to its range, which the slices of [`Chunks`] enforce.
@@ -362,6 +402,13 @@ mod tests {
                 sum_columns(Write::Set, &mut acc, m);
                 assert_eq!(acc, sums, "{d} rows, {cols} columns");
             }
+            let (x, z) = (numbers(2 * n, 1), numbers(2 * n, 4));
+            for write in [Write::Set, Write::Add] {
+                let mut acc = if write == Write::Set { vec![f64::NAN; n] } else { numbers(n, 5) };
+                sum_products(write, &mut acc, Mat::new(&x, n, 2), Mat::new(&z, n, 2));
+                let before = if write == Write::Set { vec![0.0; n] } else { numbers(n, 5) };
+                assert!((0..n).all(|i| acc[i] == before[i] + x[i] * z[i] + x[n + i] * z[n + i]), "{n} rows");
+            }
             // Many rows, so that those are split.
             let (x, mut acc) = (numbers(2 * n, 1), vec![f64::NAN; n]);
             sum_columns(Write::Set, &mut acc, Mat::new(&x, n, 2));
@@ -409,6 +456,18 @@ mod tests {
         assert_eq!(refuses(&|y, x| each3(y, &mut [0.0; 2], &mut x.to_vec(), |_, _, _| ())), want);
         assert_eq!(refuses(&|y, x| add_bias(&mut MatMut::new(y, y.len(), 1), x)), want);
         assert_eq!(refuses(&|y, x| sum_columns(Write::Add, y, Mat::new(x, x.len(), 1))), want);
+        fn column(x: &[f64]) -> Mat<'_, f64> {
+            Mat::new(x, x.len(), 1)
+        }
+        assert_eq!(
+            refuses(&|y, x| sum_products(Write::Add, &mut [0.0; 2][..y.len().min(2)], column(y), column(x))),
+            want
+        );
+        let two_and = |m: usize| {
+            let run = || sum_products(Write::Set, &mut [0.0; 2], column(&[1.0; 2]), Mat::new(&[1.0; 4], 4 / m, m));
+            std::panic::catch_unwind(run).is_ok()
+        };
+        assert_eq!([two_and(1), two_and(2)], [false; 2]);
         assert_eq!(refuses(&|y, x| chunks(2, 1, Chunks(&mut [y, &mut x.to_vec()]), |_, _| ())), want);
         let empty = std::panic::catch_unwind(|| add_bias(&mut MatMut::<f64>::new(&mut [], 0, 3), &[]));
         assert!(empty.is_err(), "a bias of no rows");

@@ -14,6 +14,7 @@ mod momentum;
 mod nets;
 mod ridge;
 mod saddles;
+mod scale_invariance;
 mod selu;
 mod stability;
 
@@ -35,6 +36,7 @@ pub const THEORIES: &[Theory] = &[
     ("The edge of stability (Cohen et al. 2021)", stability::findings),
     ("Dropout (Hinton et al. 2012; Srivastava et al. 2014)", dropout::findings),
     ("SELU's fixed point (Klambauer et al. 2017)", selu::findings),
+    ("Scale invariance of batch normalization (Ioffe and Szegedy 2015)", scale_invariance::findings),
     ("Double descent at finite size (Belkin, Hsu and Xu 2019)", double_descent::findings),
     ("Bias and variance of ridge regression (Hoerl and Kennard 1970)", ridge::findings),
 ];
@@ -86,6 +88,10 @@ mod tests {
         check(selu::findings);
     }
     #[test]
+    fn batch_norm_does_not_see_the_scale_of_weights() {
+        check(scale_invariance::findings);
+    }
+    #[test]
     fn double_descent_at_finite_size() {
         check(double_descent::findings);
     }
@@ -95,6 +101,6 @@ mod tests {
     }
     #[test]
     fn every_theory_is_in_the_list() {
-        assert_eq!(THEORIES.len(), 10);
+        assert_eq!(THEORIES.len(), 11);
     }
 }

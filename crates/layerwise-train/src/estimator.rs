@@ -4,7 +4,7 @@ use layerwise_data::{Dataset, Target, Task, split};
 use layerwise_losses::{Losses, SoftmaxCrossEntropy};
 
 use crate::error::TrainError;
-use crate::fit::{Outcome, StopReason, Watch};
+use crate::fit::StopReason;
 use crate::model::Model;
 use crate::prepared::Prepared;
 use crate::recipe::Recipe;
@@ -88,7 +88,7 @@ impl MlpClassifier {
             };
             recipe.loss = Some(Losses::SoftmaxCrossEntropy(SoftmaxCrossEntropy { smoothing, class_weights }));
         }
-        fit(&recipe, self.validation, data, &mut ()).map(|(model, _)| model)
+        fit(&recipe, self.validation, data)
     }
 }
 
@@ -100,29 +100,26 @@ impl MlpRegressor {
         if data.task() != Task::Regression {
             return Err(TrainError::recipe("target", "should be values, got classes (use MlpClassifier)"));
         }
-        fit(&self.recipe, self.validation, data, &mut ()).map(|(model, _)| model)
+        fit(&self.recipe, self.validation, data)
     }
 }
 
 /// Trains by `recipe` on `data`, with `validation` of its rows held back.
-fn fit(
-    recipe: &Recipe,
-    validation: f64,
-    data: &Dataset,
-    watch: &mut dyn Watch,
-) -> Result<(Model, Outcome<f32>), TrainError> {
-    let (prepared, outcome) = if validation > 0.0 {
+fn fit(recipe: &Recipe, validation: f64, data: &Dataset) -> Result<Model, TrainError> {
+    let prepared = if validation > 0.0 {
         let parts = split(data, [1.0 - validation, validation, 0.0], recipe.seed)?;
-        let prepared = Prepared::new(recipe, &parts.train, Some(&parts.validation))?;
-        let (_, outcome) = prepared.train(recipe.seed, &mut [], watch);
-        (prepared, outcome)
+        Prepared::new(recipe, &parts.train, Some(&parts.validation))?
     } else {
-        let prepared = Prepared::new(recipe, data, None)?;
-        let (_, outcome) = prepared.train(recipe.seed, &mut [], watch);
-        (prepared, outcome)
+        Prepared::new(recipe, data, None)?
     };
+    if let Some(ensemble) = recipe.ensemble {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let members = prepared.members(ensemble, recipe.seed, cores, &|| false)?;
+        return Model::ensemble(&prepared, data, &members);
+    }
+    let (_, outcome) = prepared.train(recipe.seed, &mut [], &mut ());
     if let (StopReason::NotFinite(trouble), 0) = (&outcome.stop, outcome.epoch) {
         return Err(TrainError::recipe("training", format!("{trouble}; no epoch was completed")));
     }
-    Ok((Model::new(&prepared, data, &outcome), outcome))
+    Ok(Model::new(&prepared, data, &outcome))
 }

@@ -1,11 +1,12 @@
 //! Loss and error of parameters on rows.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use layerwise_core::{Loss, Number, Pass, Real, Targets};
 use layerwise_network::{Batch, Network, Supervised, Workspace};
 use layerwise_tensor::simd::{self, Kernel};
-use layerwise_tensor::{Key, Mat, MatMut, Purpose, Scalar, team};
+use layerwise_tensor::{Key, Mat, Purpose, Scalar, team};
 use nalgebra::DMatrix;
 
 use crate::samples::Samples;
@@ -158,20 +159,59 @@ impl<S: Scalar> Kernel for Wrong<'_, S> {
 
 /// Predictions (probabilities or values) for inputs that are scaled already, k × n.
 pub fn predict<S: Number>(network: &Network, loss: &dyn Loss, theta: &[S], x: &DMatrix<f64>) -> DMatrix<f64> {
-    let (d, n) = x.shape();
-    let mut out = DMatrix::zeros(network.d_out(), n);
+    predict_with(network, loss, theta, x, None)
+}
+
+/// The same, with noise of this key.
+pub(crate) fn predict_with<S: Number>(
+    network: &Network,
+    loss: &dyn Loss,
+    theta: &[S],
+    x: &DMatrix<f64>,
+    noise: Option<Key>,
+) -> DMatrix<f64> {
+    predict_rows(network, Some(loss), theta, x.ncols(), noise, columns(x))
+}
+
+/// Outputs of the network, before any squashing, for inputs that are scaled already, k × n.
+pub fn outputs<S: Number>(network: &Network, theta: &[S], x: &DMatrix<f64>) -> DMatrix<f64> {
+    predict_rows(network, None, theta, x.ncols(), None, columns(x))
+}
+
+/// Writes columns of x.
+fn columns<S: Number>(x: &DMatrix<f64>) -> impl Fn(Range<usize>, &mut [S]) {
+    move |rows, to| {
+        let from = &x.as_slice()[rows.start * x.nrows()..rows.end * x.nrows()];
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = S::of(from));
+    }
+}
+
+/// Predictions for n rows that `fill` writes, block by block, or without a loss the outputs themselves; with noise if it has a
+/// key, each block with its own.
+pub(crate) fn predict_rows<S: Number>(
+    network: &Network,
+    loss: Option<&dyn Loss>,
+    theta: &[S],
+    n: usize,
+    noise: Option<Key>,
+    fill: impl Fn(Range<usize>, &mut [S]),
+) -> DMatrix<f64> {
+    let (d, k) = (network.d_in(), network.d_out());
+    let mut out = DMatrix::zeros(k, n);
     let mut workspace = Workspace::new(network, n.min(ROWS));
     let mut input = vec![S::ZERO; d * n.min(ROWS)];
-    for start in (0..n).step_by(ROWS) {
+    for (block, start) in (0..n).step_by(ROWS).enumerate() {
         let len = ROWS.min(n - start);
         let part = &mut input[..d * len];
-        for (to, &from) in part.iter_mut().zip(&x.as_slice()[start * d..(start + len) * d]) {
-            *to = S::of(from);
+        fill(start..start + len, part);
+        let (pass, key) = match noise {
+            None => (Pass::Predict, Key::new(0, Purpose::Mask)),
+            Some(key) => (Pass::Train, key.step(block as u64)),
+        };
+        network.forward(theta, Mat::new(part, d, len), &mut workspace, pass, key);
+        if let Some(loss) = loss {
+            S::loss(loss).predict(workspace.output_mut());
         }
-        let window = MatMut::new(part, d, len);
-        network.forward(theta, window.as_mat(), &mut workspace, Pass::Predict, Key::new(0, Purpose::Mask));
-        S::loss(loss).predict(workspace.output_mut());
-        let k = network.d_out();
         for (to, from) in out.as_mut_slice()[start * k..].iter_mut().zip(workspace.output().data()) {
             *to = from.value();
         }

@@ -2,7 +2,7 @@
 
 use layerwise_activations::Activations;
 use layerwise_core::{Init, ShapeError};
-use layerwise_layers::{Dense, Dropout, Layers, Skip};
+use layerwise_layers::{Dense, Dropout, EachStep, Layers, Reads, Skip};
 use layerwise_network::{Builder, Network};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,15 +14,25 @@ pub enum LayerSpec {
     Layer(Layers),
     /// An activation, unit by unit.
     Activation(Activations),
-    /// x + block(x).
-    Residual(Vec<LayerSpec>),
+    /// x + block(x), or W x + block(x).
+    Residual(Residual),
+}
+
+/// A residual block.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Residual {
+    /// What it computes beside its input.
+    pub layers: Vec<LayerSpec>,
+    /// Whether its input goes through a weight matrix, so that the block may change the width.
+    #[serde(default)]
+    pub projection: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResidualSpec {
-    kind: String,
-    layers: Vec<LayerSpec>,
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Block {
+    Residual(Residual),
 }
 
 impl<'de> Deserialize<'de> for LayerSpec {
@@ -30,8 +40,8 @@ impl<'de> Deserialize<'de> for LayerSpec {
         let value = serde_json::Value::deserialize(deserializer)?;
         let kind = value.as_str().or_else(|| value.get("kind").and_then(|k| k.as_str())).unwrap_or_default().to_owned();
         if kind == "residual" {
-            let spec: ResidualSpec = serde_json::from_value(value).map_err(D::Error::custom)?;
-            Ok(LayerSpec::Residual(spec.layers))
+            let Block::Residual(block) = serde_json::from_value(value).map_err(D::Error::custom)?;
+            Ok(LayerSpec::Residual(block))
         } else if Activations::NAMES.contains(&kind.as_str()) {
             serde_json::from_value(value).map(LayerSpec::Activation).map_err(D::Error::custom)
         } else if Layers::NAMES.contains(&kind.as_str()) {
@@ -50,9 +60,7 @@ impl Serialize for LayerSpec {
         match self {
             LayerSpec::Layer(layer) => layer.serialize(serializer),
             LayerSpec::Activation(activation) => activation.serialize(serializer),
-            LayerSpec::Residual(layers) => {
-                ResidualSpec { kind: "residual".into(), layers: layers.clone() }.serialize(serializer)
-            }
+            LayerSpec::Residual(block) => Block::Residual(block.clone()).serialize(serializer),
         }
     }
 }
@@ -106,15 +114,49 @@ impl NetworkSpec {
         layers
     }
 
-    /// The network for these widths of input and output.
+    /// The network for these widths of input and output. Behind a layer that puts out every step of a sequence the output is dense
+    /// for each step.
     ///
     /// Errors: the layer that does not fit.
     pub fn build(&self, d_in: usize, d_out: usize) -> Result<Network, ShapeError> {
-        let mut builder = Builder::new(d_in);
-        for layer in self.expand() {
-            builder = add(builder, &layer);
+        let layers = self.expand();
+        let builder = layers.iter().fold(Builder::new(d_in), add);
+        let Some((channels, padded)) = self.puts_out_steps() else {
+            return builder.layer(Dense { init: self.init, ..Dense::new(d_out) }).build();
+        };
+        let steps = d_in / self.reads().map_or(d_in, |reads| reads.channels.max(1));
+        if steps == 0 || !d_out.is_multiple_of(steps) {
+            return Err(ShapeError::mismatch("output", "width", format!("a multiple of the steps ({steps})"), d_out));
         }
-        builder.layer(Dense { init: self.init, ..Dense::new(d_out) }).build()
+        builder.layer(EachStep { padded, init: self.init, ..EachStep::new(channels, d_out / steps) }).build()
+    }
+
+    /// How the first layer reads sequences, if it does.
+    pub fn reads(&self) -> Option<Reads> {
+        match self.expand().first() {
+            Some(LayerSpec::Layer(layer)) => layer.reads(),
+            _ => None,
+        }
+    }
+
+    /// The channels of each step that the last hidden layer puts out, and whether the last is a flag; `None` if it does not put out
+    /// every step.
+    pub fn puts_out_steps(&self) -> Option<(usize, bool)> {
+        match self.expand().last() {
+            Some(LayerSpec::Layer(layer)) => layer.reads().and_then(|reads| Some((reads.puts_out?, reads.padded))),
+            _ => None,
+        }
+    }
+
+    /// Whether `test` holds for any layer, inside residual blocks too.
+    pub fn any(&self, test: &dyn Fn(&LayerSpec) -> bool) -> bool {
+        fn walk(layers: &[LayerSpec], test: &dyn Fn(&LayerSpec) -> bool) -> bool {
+            layers.iter().any(|layer| match layer {
+                LayerSpec::Residual(block) => walk(&block.layers, test),
+                other => test(other),
+            })
+        }
+        walk(&self.layers, test)
     }
 
     /// Applies `change` to every layer, inside residual blocks too, in whichever form they are given.
@@ -122,7 +164,7 @@ impl NetworkSpec {
         fn walk(layers: &mut [LayerSpec], change: &mut dyn FnMut(&mut LayerSpec)) {
             for layer in layers {
                 match layer {
-                    LayerSpec::Residual(inner) => walk(inner, change),
+                    LayerSpec::Residual(block) => walk(&mut block.layers, change),
                     other => change(other),
                 }
             }
@@ -151,10 +193,13 @@ impl NetworkSpec {
         self.init = init;
         if !self.layers.is_empty() {
             self.edit(&mut |layer| {
-                if let LayerSpec::Layer(Layers::Dense(dense)) = layer {
-                    dense.init = init;
-                    dense.bias = 0.0;
-                }
+                let (of_layer, bias) = match layer {
+                    LayerSpec::Layer(Layers::Dense(dense)) => (&mut dense.init, &mut dense.bias),
+                    LayerSpec::Layer(Layers::DropConnect(dense)) => (&mut dense.init, &mut dense.bias),
+                    LayerSpec::Layer(Layers::NoisyDense(dense)) => (&mut dense.init, &mut dense.bias),
+                    _ => return,
+                };
+                (*of_layer, *bias) = (init, 0.0);
             });
         }
     }
@@ -167,9 +212,14 @@ impl NetworkSpec {
         }
         if !self.layers.is_empty() {
             self.edit(&mut |layer| {
-                if let LayerSpec::Layer(Layers::Dense(dense)) = layer {
-                    dense.width = wider(dense.width);
-                }
+                let width = match layer {
+                    LayerSpec::Layer(Layers::Dense(dense)) => &mut dense.width,
+                    LayerSpec::Layer(Layers::DropConnect(dense)) => &mut dense.width,
+                    LayerSpec::Layer(Layers::NoisyDense(dense)) => &mut dense.width,
+                    LayerSpec::Layer(Layers::NormedDense(dense)) => &mut dense.width,
+                    _ => return,
+                };
+                *width = wider(*width);
             });
         }
     }
@@ -200,11 +250,11 @@ fn add(builder: Builder, layer: &LayerSpec) -> Builder {
     match layer {
         LayerSpec::Layer(layer) => builder.boxed(layer.boxed()),
         LayerSpec::Activation(activation) => builder.boxed(activation.boxed()),
-        LayerSpec::Residual(layers) => {
+        LayerSpec::Residual(Residual { layers, projection }) => {
             let before = builder.len();
             let inside = layers.iter().fold(builder, add);
             let back = inside.len() - before + 1;
-            inside.layer(Skip { back })
+            inside.layer(Skip { back, projection: *projection })
         }
     }
 }

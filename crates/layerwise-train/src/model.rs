@@ -7,15 +7,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use layerwise_core::Loss;
-use layerwise_data::{Dataset, Scaler, Schema, Target, Task};
+use layerwise_core::{Block, Loss};
+use layerwise_data::{Dataset, Layout, Scaler, Schema, Target, Task};
 use layerwise_network::Network;
-use layerwise_tensor::Buf;
+use layerwise_tensor::{Buf, Key, Purpose};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::Members;
 use crate::error::TrainError;
-use crate::evaluate::{Scores, evaluate, predict};
+use crate::evaluate::{Scores, evaluate, predict, predict_rows, predict_with};
 use crate::fit::Outcome;
 use crate::predictor::Predictor;
 use crate::prepared::Prepared;
@@ -33,7 +34,17 @@ pub struct Model {
     file: ModelFile,
     network: Network,
     loss: Arc<dyn Loss>,
-    theta: Buf<f32>,
+    /// Of each member: one, unless it is an ensemble.
+    thetas: Vec<Buf<f32>>,
+}
+
+/// Predictions with their spread.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spread {
+    /// The mean over members and passes, outputs × samples.
+    pub mean: DMatrix<f64>,
+    /// Their standard deviation around it, with one degree of freedom less; 0 of a single one.
+    pub deviation: DMatrix<f64>,
 }
 
 /// What stands in a model file.
@@ -49,8 +60,14 @@ struct ModelFile {
     outputs: Vec<String>,
     scaler: Scaler,
     target_scaler: Scaler,
+    /// How the features are steps, if the samples are sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<Layout>,
     schema: Option<Schema>,
     blocks: Vec<BlockFile>,
+    /// The blocks of the other members of an ensemble.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    members: Vec<Vec<BlockFile>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,6 +83,20 @@ struct BlockFile {
 impl Model {
     /// The model of a finished training.
     pub fn new(prepared: &Prepared<f32>, data: &Dataset, outcome: &Outcome<f32>) -> Model {
+        Model::of(prepared, data, vec![outcome.theta.clone()])
+    }
+
+    /// The model that predicts the mean of what the members do.
+    ///
+    /// Errors: no member.
+    pub fn ensemble(prepared: &Prepared<f32>, data: &Dataset, members: &Members<f32>) -> Result<Model, TrainError> {
+        if members.outcomes.is_empty() {
+            return Err(TrainError::recipe("ensemble", "should have at least 1 member, got 0"));
+        }
+        Ok(Model::of(prepared, data, members.outcomes.iter().map(|outcome| outcome.theta.clone()).collect()))
+    }
+
+    fn of(prepared: &Prepared<f32>, data: &Dataset, thetas: Vec<Buf<f32>>) -> Model {
         let setup = &prepared.setup;
         let file = ModelFile {
             format: FORMAT.into(),
@@ -76,10 +107,12 @@ impl Model {
             outputs: data.output_names().to_vec(),
             scaler: prepared.scaler.clone(),
             target_scaler: prepared.target_scaler.clone(),
+            layout: data.layout,
             schema: None,
             blocks: Vec::new(),
+            members: Vec::new(),
         };
-        Model { file, network: setup.network.clone(), loss: Arc::clone(&setup.loss), theta: outcome.theta.clone() }
+        Model { file, network: setup.network.clone(), loss: Arc::clone(&setup.loss), thetas }
     }
 
     /// Remembers how the rows were read from a file, so that new ones are read the same way.
@@ -103,9 +136,14 @@ impl Model {
         &self.network
     }
 
-    /// The parameters.
+    /// The parameters; of an ensemble, those of its first member.
     pub fn theta(&self) -> &[f32] {
-        &self.theta
+        &self.thetas[0]
+    }
+
+    /// The parameters of each member: one, unless it is an ensemble.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.thetas.iter().map(|theta| &theta[..])
     }
 
     /// Classification or regression.
@@ -141,13 +179,60 @@ impl Model {
     ///
     /// Shapes: x is features × samples, the result outputs × samples. Errors: another number of features.
     pub fn predict_proba(&self, x: &DMatrix<f64>) -> Result<DMatrix<f64>, TrainError> {
+        let x = self.scaled(x)?;
+        let mut sum = DMatrix::zeros(self.network.d_out(), x.ncols());
+        for theta in &self.thetas {
+            sum += predict(&self.network, &*self.loss, theta, &x);
+        }
+        self.finished(sum / self.thetas.len() as f64)
+    }
+
+    /// Predictions with their spread: over the members of an ensemble, and over `passes` passes with the noise of training (dropout
+    /// and the like) through each of them, if there are any. The noise is that of the recipe's seed: the same rows give the same numbers.
+    ///
+    /// Shapes: as for [`Model::predict_proba`], whose numbers the mean has with 0 passes, up to rounding. A network without noise spreads only as an
+    /// ensemble. Errors: another number of features.
+    /// Source: Gal and Ghahramani (2016), "Dropout as a Bayesian approximation", without their τ⁻¹ for the noise of the
+    /// targets; ensembles, Lakshminarayanan, Pritzel and Blundell (2017).
+    pub fn predict_spread(&self, x: &DMatrix<f64>, passes: usize) -> Result<Spread, TrainError> {
+        let x = self.scaled(x)?;
+        let noise: Vec<Option<u64>> = if passes == 0 { vec![None] } else { (0..passes as u64).map(Some).collect() };
+        let (mut mean, mut squares) = (DMatrix::zeros(0, 0), DMatrix::zeros(0, 0));
+        let mut n = 0.0;
+        for (member, theta) in self.thetas.iter().enumerate() {
+            for pass in &noise {
+                let key = pass.map(|pass| {
+                    // A seed for each member and pass; blocks of rows are the steps of its streams.
+                    let mut rng = Key::new(self.file.recipe.seed, Purpose::Mask).step(pass).layer(member as u64).rng();
+                    Key::new(rng.bits64(), Purpose::Mask)
+                });
+                let y = self.finished(predict_with(&self.network, &*self.loss, theta, &x, key))?;
+                if n == 0.0 {
+                    (mean, squares) = (DMatrix::zeros(y.nrows(), y.ncols()), DMatrix::zeros(y.nrows(), y.ncols()));
+                }
+                n += 1.0;
+                // Welford (1962): a sum of squares without cancellation, in one pass.
+                let gap = &y - &mean;
+                mean += &gap / n;
+                squares += gap.component_mul(&(y - &mean));
+            }
+        }
+        let of = (n - 1.0f64).max(1.0);
+        Ok(Spread { mean, deviation: squares.map(|square: f64| (square.max(0.0) / of).sqrt()) })
+    }
+
+    fn scaled(&self, x: &DMatrix<f64>) -> Result<DMatrix<f64>, TrainError> {
         let mut x = x.clone();
         if x.nrows() != self.network.d_in() {
             let problem = format!("number of features should be {}, got {}", self.network.d_in(), x.nrows());
             return Err(TrainError::recipe("x", problem));
         }
         self.file.scaler.transform(&mut x)?;
-        let mut y = predict(&self.network, &*self.loss, &self.theta, &x);
+        Ok(x)
+    }
+
+    /// Outputs as the user knows them: in the units of the targets, or one probability for each class.
+    fn finished(&self, mut y: DMatrix<f64>) -> Result<DMatrix<f64>, TrainError> {
         if self.file.task == Task::Regression {
             self.file.target_scaler.inverse(&mut y)?;
         } else if y.nrows() == 1 {
@@ -187,7 +272,8 @@ impl Model {
         Ok(self.predict_classes(x)?.into_iter().map(|class| self.file.outputs[class].as_str()).collect())
     }
 
-    /// Mean loss and error on labelled rows.
+    /// Mean loss and error on labelled rows. Of an ensemble, the loss is the mean over its members, and the error that of their mean
+    /// prediction.
     ///
     /// Errors: another number of features, or other targets.
     pub fn evaluate(&self, data: &Dataset) -> Result<Scores, TrainError> {
@@ -204,7 +290,19 @@ impl Model {
             return Err(TrainError::recipe("x", problem));
         }
         let rows = Samples::new(data, &self.file.scaler, &self.file.target_scaler)?;
-        Ok(evaluate(&self.network, &*self.loss, &self.theta, &rows))
+        let scores = |theta| evaluate(&self.network, &*self.loss, theta, &rows);
+        if let [theta] = &self.thetas[..] {
+            return Ok(scores(theta));
+        }
+        let n = self.thetas.len() as f64;
+        let loss = self.thetas.iter().map(|theta| scores(theta).loss).sum::<f64>() / n;
+        let mut sum = DMatrix::zeros(self.network.d_out(), rows.len());
+        for theta in &self.thetas {
+            sum += predict_rows(&self.network, Some(&*self.loss), theta, rows.len(), None, |range, to: &mut [f32]| {
+                to.copy_from_slice(rows.x(range).data());
+            });
+        }
+        Ok(Scores { loss, error: rows.error((sum / n).as_slice(), self.network.d_out()) })
     }
 
     /// Accuracy for classes, R² for values: 1 is perfect.
@@ -221,16 +319,18 @@ impl Model {
         let path = path.as_ref();
         let name = path.display().to_string();
         let mut file = self.file.clone();
-        file.blocks = self
-            .network
-            .blocks()
-            .map(|(group, block)| BlockFile {
+        let blocks = |theta: &Buf<f32>| {
+            let block = |(group, block): (&str, &Block)| BlockFile {
                 name: format!("{group}/{}", block.name),
                 rows: block.rows,
                 cols: block.cols,
-                numbers: self.theta[block.range()].to_vec(),
-            })
-            .collect();
+                numbers: theta[block.range()].to_vec(),
+            };
+            self.network.blocks().map(block).collect()
+        };
+        let mut members = self.thetas.iter().map(blocks);
+        file.blocks = members.next().unwrap_or_default();
+        file.members = members.collect();
         let text = serde_json::to_string(&file)
             .map_err(|e| TrainError::Model { file: name.clone(), problem: e.to_string() })?;
         write_whole(path, text.as_bytes()).map_err(|cause| TrainError::Io { file: name, cause })
@@ -262,7 +362,6 @@ impl Model {
             return should("format", &format!("{FORMAT} {VERSION}"), &format!("{} {}", file.format, file.version));
         }
         file.recipe.check()?;
-        let numbers: usize = file.blocks.iter().map(|block| block.numbers.len()).sum();
         if file.outputs.is_empty() || file.features.is_empty() {
             return should("features and outputs", &"at least one each", &"none");
         }
@@ -272,28 +371,37 @@ impl Model {
             Task::Classification => Target::Classes { labels: vec![0], names },
             Task::Regression => Target::Values { values: DMatrix::zeros(names.len(), 1), names },
         };
-        let one = Dataset::new("model", file.features.clone(), DMatrix::zeros(file.features.len(), 1), target)?;
+        let mut one = Dataset::new("model", file.features.clone(), DMatrix::zeros(file.features.len(), 1), target)?;
+        if let Some(layout) = file.layout {
+            one = one.with_layout(layout)?;
+        }
         let network = file.recipe.network_for(&one)?;
-        if network.n_params() != numbers {
-            return should("parameters", &network.n_params(), &numbers);
-        }
-        let mut theta = Buf::zeros(network.n_theta());
-        if network.blocks().count() != file.blocks.len() {
-            return should("blocks", &network.blocks().count(), &file.blocks.len());
-        }
-        for ((group, block), stored) in network.blocks().zip(&file.blocks) {
-            let name = format!("{group}/{}", block.name);
-            if stored.name != name || stored.rows != block.rows || stored.cols != block.cols {
-                let got = format!("{} {}x{}", stored.name, stored.rows, stored.cols);
-                return should("block", &format!("{name} {}x{}", block.rows, block.cols), &got);
+        let expected: usize = network.blocks().map(|(_, block)| block.range().len()).sum();
+        let mut thetas = Vec::new();
+        for blocks in std::iter::once(&file.blocks).chain(&file.members) {
+            let numbers: usize = blocks.iter().map(|block| block.numbers.len()).sum();
+            if expected != numbers {
+                return should("parameters", &expected, &numbers);
             }
-            if stored.numbers.len() != block.rows * block.cols {
-                return should(&name, &format!("{} numbers", block.rows * block.cols), &stored.numbers.len());
+            let mut theta = Buf::zeros(network.n_theta());
+            if network.blocks().count() != blocks.len() {
+                return should("blocks", &network.blocks().count(), &blocks.len());
             }
-            if stored.numbers.iter().any(|v| !v.is_finite()) {
-                return should(&name, &"finite numbers", &"one that is not");
+            for ((group, block), stored) in network.blocks().zip(blocks) {
+                let name = format!("{group}/{}", block.name);
+                if stored.name != name || stored.rows != block.rows || stored.cols != block.cols {
+                    let got = format!("{} {}x{}", stored.name, stored.rows, stored.cols);
+                    return should("block", &format!("{name} {}x{}", block.rows, block.cols), &got);
+                }
+                if stored.numbers.len() != block.rows * block.cols {
+                    return should(&name, &format!("{} numbers", block.rows * block.cols), &stored.numbers.len());
+                }
+                if stored.numbers.iter().any(|v| !v.is_finite()) {
+                    return should(&name, &"finite numbers", &"one that is not");
+                }
+                theta[block.range()].copy_from_slice(&stored.numbers);
             }
-            theta[block.range()].copy_from_slice(&stored.numbers);
+            thetas.push(theta);
         }
         let check = |scaler: &Scaler, width: usize| scaler.transform(&mut DMatrix::zeros(width, 1));
         check(&file.scaler, file.features.len())?;
@@ -307,8 +415,9 @@ impl Model {
             }
         }
         file.blocks.clear();
+        file.members.clear();
         let loss = file.recipe.loss_for(&one.target);
-        Ok(Model { file, network, loss, theta })
+        Ok(Model { file, network, loss, thetas })
     }
 }
 

@@ -25,12 +25,15 @@ use crate::model::Model;
 pub struct Predictor {
     network: Network,
     loss: Arc<dyn Loss>,
-    theta: Buf<f32>,
+    /// Of each member: one, unless it is an ensemble.
+    thetas: Vec<Buf<f32>>,
     scaler: Scaler,
     target_scaler: Scaler,
     task: Task,
     input: Buf<f32>,
     workspace: Workspace<f32>,
+    /// The outputs, averaged over members.
+    mean: Buf<f64>,
 }
 
 impl Predictor {
@@ -40,7 +43,8 @@ impl Predictor {
         let (scaler, target_scaler) = model.scalers();
         Predictor {
             loss: Arc::clone(model.loss()),
-            theta: Buf::copy_of(model.theta()),
+            thetas: model.members().map(Buf::copy_of).collect(),
+            mean: Buf::zeros(network.d_out() * samples),
             scaler: scaler.clone(),
             target_scaler: target_scaler.clone(),
             task: model.task(),
@@ -89,23 +93,31 @@ impl Predictor {
     }
 
     fn block(&mut self, x: &[f32], y: &mut [f32]) -> Result<(), TrainError> {
-        let d = self.n_features();
+        let (d, alone) = (self.n_features(), self.alone());
         let input = &mut self.input[..x.len()];
         self.scaler.transform_into(d, x, input)?;
         let key = Key::new(0, Purpose::Mask);
         let input = Mat::new(input, d, x.len() / d);
-        self.network.forward(&self.theta, input, &mut self.workspace, Pass::Predict, key);
-        f32::loss(&*self.loss).predict(self.workspace.output_mut());
-        let output = self.workspace.output().data();
+        let mean = &mut self.mean[..self.network.d_out() * input.cols()];
+        mean.fill(0.0);
+        for theta in &self.thetas {
+            self.network.forward(theta, input, &mut self.workspace, Pass::Predict, key);
+            f32::loss(&*self.loss).predict(self.workspace.output_mut());
+            let output = self.workspace.output().data();
+            mean.iter_mut().zip(output).for_each(|(mean, y)| *mean += f64::from(*y));
+        }
+        let n = self.thetas.len() as f64;
+        mean.iter_mut().for_each(|mean| *mean /= n);
+        let output = &*mean;
         if self.task == Task::Regression {
             self.target_scaler.inverse_into(self.network.d_out(), output, y)?;
-        } else if self.alone() {
+        } else if alone {
             for (y, second) in y.chunks_exact_mut(2).zip(output) {
                 // As `Model::predict_proba` computes it.
-                y.copy_from_slice(&[(1.0 - f64::from(*second)) as f32, *second]);
+                y.copy_from_slice(&[(1.0 - second) as f32, *second as f32]);
             }
         } else {
-            y.copy_from_slice(output);
+            y.iter_mut().zip(output).for_each(|(y, mean)| *y = *mean as f32);
         }
         Ok(())
     }

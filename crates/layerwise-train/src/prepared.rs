@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use layerwise_core::{Pass, Real};
+use layerwise_core::{Number, Real};
 use layerwise_data::{Dataset, Scaler, Target, check_batch};
-use layerwise_network::{Batch, Supervised, Workspace};
-use layerwise_tensor::{Key, Purpose};
+use layerwise_network::{Supervised, Workspace};
+use layerwise_tensor::Dual;
+use layerwise_tensor::dual::Plane;
 
 use crate::error::TrainError;
 use crate::evaluate::{Scores, evaluate};
 use crate::fit::TrainScores;
+use crate::mixup::Mixup;
 use crate::recipe::Recipe;
 use crate::run::{Run, Setup};
 use crate::samples::Samples;
@@ -31,55 +33,59 @@ pub struct Prepared<S: Real> {
     pub train_scores: TrainScores,
 }
 
-impl<S: Real> Prepared<S> {
+impl<S: Real + Plane> Prepared<S>
+where
+    Dual<S>: Number,
+{
     /// Checks the recipe, scales the rows, builds the network.
     ///
-    /// Errors: a value out of range, a layer that does not fit, unusable data.
+    /// Errors: a value out of range, a layer that does not fit, unusable data, a solver for what it cannot minimize.
     pub fn new(recipe: &Recipe, train: &Dataset, validation: Option<&Dataset>) -> Result<Self, TrainError> {
         recipe.check()?;
         check_batch(recipe.batch, train.len())?;
-        let scaler = Scaler::fit(recipe.scaling, &train.x)?;
+        let scaler = Scaler::fit_features(recipe.scaling, train)?;
         let target_scaler = match &train.target {
             Target::Classes { .. } => Scaler::None,
             Target::Values { values, .. } => Scaler::fit(recipe.target_scaling, values)?,
         };
         let scaled = |data: &Dataset| Samples::new(data, &scaler, &target_scaler).map(Arc::new);
         let network = recipe.network_for(train)?;
+        let loss = recipe.loss_for(&train.target);
+        if let (Some(_), Target::Classes { .. }) = (recipe.mixup, &train.target) {
+            Mixup::check_loss(&*loss).map_err(|problem| TrainError::recipe("mixup", problem))?;
+        }
         let setup = Setup {
-            loss: recipe.loss_for(&train.target),
+            loss,
             penalties: recipe.penalties_for(&network)?,
+            jacobian: recipe.jacobian.map(|jacobian| jacobian.penalty()),
+            mixup: recipe.mixup,
             optimizer: recipe.optimizer.build().on(network.blocks().map(|(_, block)| block)),
             train: scaled(train)?,
             batch: recipe.batch,
             weights: network.weights_mask(),
             network,
         };
+        if let Some(solver) = &recipe.solver {
+            solver.check_for(recipe, &setup)?;
+        }
         let validation = validation.map(scaled).transpose()?;
         let (recipe, setup, train_scores) = (recipe.clone(), Arc::new(setup), TrainScores::default());
         Ok(Prepared { recipe, scaler, target_scaler, setup, validation, train_scores })
     }
+}
 
+impl<S: Real> Prepared<S> {
     /// A run at its start.
     pub fn start(&self, seed: u64) -> Run<S> {
         Run::new(Arc::clone(&self.setup), seed)
     }
 
     /// The risk of the first `rows` training rows, or of all if there are fewer, with penalties and without noise: what solvers and
-    /// curvature work on.
+    /// curvature work on. The penalty on the Jacobian and mixtures of rows are not in it.
     ///
     /// Panics: if the workspace is for fewer rows.
     pub fn risk<'a>(&'a self, rows: usize, workspace: &'a mut Workspace<S>) -> Supervised<'a, S> {
-        let Setup { network, loss, penalties, train, .. } = &*self.setup;
-        let all = 0..rows.min(train.len());
-        Supervised {
-            network,
-            loss: &**loss,
-            penalties,
-            batch: Batch { x: train.x(all.clone()), targets: train.targets(all.clone()), weights: train.weights(all) },
-            workspace,
-            pass: Pass::Predict,
-            key: Key::new(self.recipe.seed, Purpose::Mask),
-        }
+        self.setup.risk(rows, workspace, self.recipe.seed)
     }
 
     /// Loss and error of θ on a data set that was not scaled yet.

@@ -3,13 +3,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use layerwise_core::{Loss, Objective, Pass, Real, Step};
+use layerwise_core::{Block, Loss, Objective, Pass, Real, Step};
 use layerwise_data::fill_order;
-use layerwise_network::{Batch, Network, Penalty, Probe, Snapshot, Supervised, Workspace};
+use layerwise_network::{
+    Batch, Contracted, Jacobian, JacobianRoom, Network, Penalty, Probe, Snapshot, Supervised, Workspace,
+};
 use layerwise_optimizers::{Optimizer, State};
 use layerwise_tensor::{Buf, Key, Purpose, elementwise};
 
 use crate::evaluate::{Scores, Tally};
+use crate::lsuv;
+use crate::mixup::Mixup;
 use crate::samples::{Picked, Samples};
 
 /// What a run does not change: everything but the numbers.
@@ -21,6 +25,10 @@ pub struct Setup<S: Real> {
     pub loss: Arc<dyn Loss>,
     /// λΩ and constraints.
     pub penalties: Vec<Penalty>,
+    /// A penalty on how much outputs change with inputs.
+    pub jacobian: Option<Jacobian>,
+    /// How rows are mixed.
+    pub mixup: Option<Mixup>,
     /// The optimizer.
     pub optimizer: Optimizer,
     /// The training rows.
@@ -29,6 +37,36 @@ pub struct Setup<S: Real> {
     pub batch: usize,
     /// 1 at the weights of θ.
     pub weights: Buf<S>,
+}
+
+impl<S: Real> Setup<S> {
+    /// Memory for the penalty on the Jacobian, if there is one.
+    fn slopes(&self) -> Option<JacobianRoom<S>> {
+        self.jacobian.map(|_| JacobianRoom::new(&self.network, self.batch.min(self.train.len())))
+    }
+
+    /// Of how many classes a row may be mixed; 0 if none is.
+    fn shares(&self) -> usize {
+        self.mixup.map_or(0, |_| self.network.d_out())
+    }
+
+    /// The risk of the first `rows` training rows, or of all if there are fewer, with penalties and without noise: what solvers and
+    /// curvature work on.
+    ///
+    /// Panics: if the workspace is for fewer rows.
+    pub fn risk<'a>(&'a self, rows: usize, workspace: &'a mut Workspace<S>, seed: u64) -> Supervised<'a, S> {
+        let Setup { network, loss, penalties, train, .. } = self;
+        let all = 0..rows.min(train.len());
+        Supervised {
+            network,
+            loss: &**loss,
+            penalties,
+            batch: Batch { x: train.x(all.clone()), targets: train.targets(all.clone()), weights: train.weights(all) },
+            workspace,
+            pass: Pass::Predict,
+            key: Key::new(seed, Purpose::Mask),
+        }
+    }
 }
 
 /// A step whose risk or gradient was not finite: nothing was updated.
@@ -56,9 +94,15 @@ pub struct Run<S: Real> {
     theta: Buf<S>,
     /// The gradient, and after a step the update.
     grad: Buf<S>,
+    /// Statistics as they were before a step of the optimizer.
+    statistics: Vec<S>,
     state: State<S>,
     workspace: Workspace<S>,
+    /// Memory for the penalty on the Jacobian.
+    slopes: Option<JacobianRoom<S>>,
     picked: Picked<S>,
+    /// The rows that the picked ones are mixed with.
+    partners: Vec<usize>,
     order: Vec<usize>,
     /// Next row within `order`.
     cursor: usize,
@@ -76,13 +120,20 @@ impl<S: Real> Run<S> {
         let n = setup.network.n_theta();
         let rows = setup.train.len();
         let batch = setup.batch.min(rows);
+        let mut theta = setup.network.init(seed);
+        if lsuv::is_wanted(&setup.network) {
+            lsuv::scale(&setup.network, &mut theta, &setup.train);
+        }
         Run {
             seed,
-            theta: setup.network.init(seed),
+            theta,
+            statistics: setup.network.statistics().flat_map(Block::range).map(|_| S::ZERO).collect(),
             grad: Buf::zeros(n),
             state: setup.optimizer.state(n),
             workspace: Workspace::new(&setup.network, batch),
-            picked: setup.train.room(batch),
+            slopes: setup.slopes(),
+            picked: setup.train.room(batch, setup.shares()),
+            partners: vec![0; batch],
             order: (0..rows).collect(),
             cursor: rows,
             epoch: 0,
@@ -113,7 +164,10 @@ impl<S: Real> Run<S> {
         } else {
             setup.optimizer.state(self.theta.len())
         };
-        Run { setup, state, ..self.clone() }
+        let same_rows = setup.shares() == self.setup.shares();
+        let picked =
+            if same_rows { self.picked.clone() } else { setup.train.room(self.partners.len(), setup.shares()) };
+        Run { state, picked, slopes: setup.slopes(), setup, ..self.clone() }
     }
 
     /// The parameters, as they are stepped.
@@ -121,11 +175,14 @@ impl<S: Real> Run<S> {
         &self.theta
     }
 
-    /// The parameters to evaluate and deliver: θ, or the average that the optimizer keeps of it.
+    /// The parameters to evaluate and deliver: θ, or the average that the optimizer keeps of it. Statistics are those of θ.
     pub fn averaged(&self) -> Cow<'_, [S]> {
         let mut theta = Cow::Borrowed(&self.theta[..]);
         if self.setup.optimizer.averages() {
             self.setup.optimizer.average(theta.to_mut(), &self.state);
+            for block in self.setup.network.statistics() {
+                theta.to_mut()[block.range()].copy_from_slice(&self.theta[block.range()]);
+            }
         }
         theta
     }
@@ -187,11 +244,18 @@ impl<S: Real> Run<S> {
         let end = (self.cursor + setup.batch).min(self.order.len());
         self.picked.pick(&setup.train, &self.order[self.cursor..end]);
         let n = end - self.cursor;
-        self.cursor = end;
         self.step += 1;
+        if let Some(mixup) = setup.mixup {
+            let mut rng = Key::new(self.seed, Purpose::Shuffle).step(self.step).layer(1).rng();
+            let partners = &mut self.partners[..n];
+            partners.copy_from_slice(&self.order[self.cursor..end]);
+            rng.shuffle(partners);
+            self.picked.mix(&setup.train, partners, S::of(mixup.share(&mut rng)));
+        }
+        self.cursor = end;
         let rows = self.picked.rows();
-        let batch = Batch { x: rows.x(0..n), targets: rows.targets(0..n), weights: rows.weights(0..n) };
-        let value = Supervised {
+        let batch = Batch { x: rows.x(0..n), targets: self.picked.targets(n), weights: rows.weights(0..n) };
+        let mut risk = Supervised {
             network: &setup.network,
             loss: &*setup.loss,
             penalties: &setup.penalties,
@@ -199,8 +263,14 @@ impl<S: Real> Run<S> {
             workspace: &mut self.workspace,
             pass: Pass::Train,
             key: Key::new(self.seed, Purpose::Mask).step(self.step),
-        }
-        .eval(&self.theta, &mut self.grad);
+        };
+        let value = match (setup.jacobian, &mut self.slopes) {
+            (Some(jacobian), Some(room)) => {
+                let directions = Key::new(self.seed, Purpose::Direction).step(self.step);
+                Contracted { risk, jacobian, directions, room }.eval(&self.theta, &mut self.grad)
+            }
+            _ => risk.eval(&self.theta, &mut self.grad),
+        };
         let finite = value.finite() && elementwise::all_finite(&self.grad);
         if !finite {
             return Err(self.locate());
@@ -211,7 +281,10 @@ impl<S: Real> Run<S> {
         let step = self.step;
         let due = probes.iter().any(|probe| probe.due(step));
         let before = due.then(|| (self.theta.clone(), self.grad.clone()));
+        self.keep_statistics();
         setup.optimizer.step(&mut self.theta, &mut self.grad, &setup.weights, self.rate_factor, &mut self.state);
+        self.restore_statistics();
+        setup.network.settle(&mut self.theta, &self.workspace);
         if !setup.penalties.is_empty() {
             let rate = setup.optimizer.rate(&Step { count: step, rate_factor: self.rate_factor });
             for penalty in &setup.penalties {
@@ -234,6 +307,25 @@ impl<S: Real> Run<S> {
             }
         }
         Ok(value.value())
+    }
+
+    fn keep_statistics(&mut self) {
+        let places = self.setup.network.statistics().flat_map(Block::range);
+        self.statistics.iter_mut().zip(places).for_each(|(kept, at)| *kept = self.theta[at]);
+    }
+
+    /// An optimizer does not know them: decay, for one, moves numbers without a gradient.
+    fn restore_statistics(&mut self) {
+        let places = self.setup.network.statistics().flat_map(Block::range);
+        for (kept, at) in self.statistics.iter().zip(places) {
+            (self.theta[at], self.grad[at]) = (*kept, S::ZERO);
+        }
+    }
+
+    /// A step that was made elsewhere, and is an epoch: θ is there.
+    pub(crate) fn moved(&mut self, theta: &[S]) {
+        self.theta.copy_from_slice(theta);
+        (self.step, self.epoch, self.cursor) = (self.step + 1, self.epoch + 1, self.order.len());
     }
 
     /// Whether the risk of the last batch, without noise, is finite under the parameters after its step.

@@ -51,7 +51,7 @@ fn unpack(network: &Network, packed: &[f64]) -> Buf<f64> {
 }
 
 fn optimizer(name: &str) -> (Optimizer, Vec<Penalty>) {
-    let l2 = || Penalty { regularizer: std::sync::Arc::new(L2 { strength: 0.01 }), on: Where::default() };
+    let l2 = || Penalty::Parameters { regularizer: std::sync::Arc::new(L2 { strength: 0.01 }), on: Where::default() };
     let from = |o: Optimizers| (o.build(), Vec::new());
     match name {
         "sgd" => from(Sgd { rate: 0.05, ..Sgd::default() }.into()),

@@ -6,13 +6,16 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use layerwise_data::{Dataset, digits_split, friedman1, two_blobs};
-use layerwise_layers::{Dense, Dropout, Layers};
+use layerwise_layers::{BatchNorm, Dense, Dropout, Layers};
 use layerwise_losses::{BernoulliCrossEntropy, Losses};
 use layerwise_network::{Probe, Snapshot};
 use layerwise_optimizers::{Adam, Averaging, Muon, Optimizers, Sgd};
-use layerwise_regularizers::{L2, MaxNorm, Regularizers};
+use layerwise_regularizers::{GroupLasso, L2, MaxNorm, Orthogonality, ProximalGroupLasso, Regularizers, StudentT};
 use layerwise_tensor::Team;
-use layerwise_train::{LayerSpec, MlpClassifier, Model, NetworkSpec, PenaltySpec, Prepared, Recipe, Run, StopReason};
+use layerwise_train::{
+    ActivitySpec, JacobianSpec, LayerSpec, Mixup, MlpClassifier, Model, NetworkSpec, PenaltySpec, Prepared, Recipe,
+    Residual, Run, StopReason,
+};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -49,9 +52,13 @@ fn recipe(optimizer: Optimizers) -> Recipe {
         network: NetworkSpec {
             layers: vec![
                 dense(300),
+                LayerSpec::Layer(Layers::BatchNorm(BatchNorm::default())),
                 activation("tanh"),
                 LayerSpec::Layer(Layers::Dropout(Dropout { rate: 0.3 })),
-                LayerSpec::Residual(vec![dense(300), activation("gelu"), dense(300)]),
+                LayerSpec::Residual(Residual {
+                    layers: vec![dense(300), activation("gelu"), dense(300)],
+                    projection: false,
+                }),
                 activation("relu"),
             ],
             hidden: Vec::new(),
@@ -120,6 +127,45 @@ fn the_same_bits_on_any_number_of_threads() {
             assert!(bits(&one) == bits(&more), "{threads} threads");
         }
     }
+}
+
+#[test]
+fn every_regularization_has_the_same_bits_in_forks_and_on_threads_and_allocates_nothing() {
+    let penalty = |penalty| PenaltySpec { penalty, layers: Vec::new(), biases: false };
+    let recipe = Recipe {
+        penalties: vec![
+            penalty(GroupLasso::default().into()),
+            penalty(ProximalGroupLasso::default().into()),
+            penalty(Orthogonality::default().into()),
+        ],
+        activities: vec![ActivitySpec { penalty: StudentT::default().into(), layers: Vec::new() }],
+        jacobian: Some(JacobianSpec { strength: 0.01, projections: 1 }),
+        mixup: Some(Mixup { alpha: 0.2 }),
+        ..recipe(Sgd { rate: 0.05, momentum: 0.9, ..Sgd::default() }.into())
+    };
+    let prepared = Prepared::<f32>::new(&recipe, &digits_split().train, None).unwrap();
+    let mut one = prepared.start(5);
+    steps(&mut one, 1);
+    let before = ALLOCATIONS.get();
+    steps(&mut one, 1);
+    assert_eq!(ALLOCATIONS.get() - before, 0, "allocations in a step");
+    let mut fork = one.clone();
+    let mut again = one.under(std::sync::Arc::clone(one.setup()));
+    for run in [&mut one, &mut fork, &mut again] {
+        steps(run, 2);
+    }
+    assert!(bits(&one) == bits(&fork) && bits(&one) == bits(&again));
+    let mut two = prepared.start(5);
+    Team::new(2).unwrap().install(|| steps(&mut two, 4));
+    assert!(bits(&one) == bits(&two));
+    // A fork may stop mixing, and begin again.
+    let plain = layerwise_train::Setup { mixup: None, jacobian: None, ..(**one.setup()).clone() };
+    let mut plain = one.under(std::sync::Arc::new(plain));
+    steps(&mut plain, 1);
+    let mut mixed = plain.under(std::sync::Arc::clone(one.setup()));
+    steps(&mut mixed, 1);
+    steps(&mut one, 2);
+    assert!(bits(&mixed) != bits(&one));
 }
 
 /// Its matrix products are the work of many steps: few are enough.

@@ -57,7 +57,7 @@ fn losses_and_gradients_agree() {
         }
         // scikit-learn divides its penalty by the number of rows.
         let strength = case["alpha"].as_f64().unwrap() / 20.0;
-        let penalty = Penalty { regularizer: std::sync::Arc::new(L2 { strength }), on: Where::default() };
+        let penalty = Penalty::Parameters { regularizer: std::sync::Arc::new(L2 { strength }), on: Where::default() };
         let loss = loss.boxed();
         let mut workspace = Workspace::new(&network, 20);
         let mut grad = Buf::zeros(theta.len());

@@ -44,7 +44,7 @@ fn case() -> Case {
         x: reference["x"].as_array().unwrap().iter().flat_map(row).collect(),
         values: labels.iter().flat_map(|&label| (0..3).map(move |k| f64::from(u8::from(k == label)))).collect(),
         labels,
-        penalties: vec![Penalty { regularizer: Arc::new(L2 { strength: 0.01 }), on: biases }],
+        penalties: vec![Penalty::Parameters { regularizer: Arc::new(L2 { strength: 0.01 }), on: biases }],
         network,
         start,
     }

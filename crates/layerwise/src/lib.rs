@@ -17,8 +17,9 @@
 //! ```
 //!
 //! The examples are the tutorial: `csv` (a table to predictions), `digits` (train, stop early, look at the curve),
-//! `own_activation` (write one, check its derivatives, train with it), `pretraining` (rows without labels help), `diagnose` (why is
-//! this training hard?).
+//! `own_activation` (write one, check its derivatives, train with it), `signal` (what keeps 30 layers learning), `pretraining`
+//! (rows without labels help), `regularization` (what keeps rows from being learnt by heart), `double_descent` (bias and variance
+//! against width), `dependencies` (sequences whose answer was seen long ago), `diagnose` (why is this training hard?).
 #![forbid(unsafe_code)]
 
 pub use layerwise_activations as activations;
@@ -36,6 +37,7 @@ pub use layerwise_report as report;
 pub use layerwise_stats as stats;
 pub use layerwise_tensor as tensor;
 pub use layerwise_train as train;
+pub use layerwise_variance as variance;
 
 pub use nalgebra;
 
@@ -49,7 +51,10 @@ pub use layerwise_data::{
     split,
 };
 pub use layerwise_diagnosis::{Diagnosis, Status, diagnose};
-pub use layerwise_layers::{Dense, Dropout, Layers, Skip};
+pub use layerwise_layers::{
+    AlphaDropout, BatchNorm, Dense, DropConnect, Dropout, EachStep, Elman, GaussianDropout, GaussianNoise, Gru,
+    Highway, LayerNorm, Layers, Lstm, NoisyDense, NormedDense, Returns, Skip,
+};
 pub use layerwise_losses::{Absolute, BernoulliCrossEntropy, Hinge, Huber, Losses, SoftmaxCrossEntropy, Squared};
 pub use layerwise_network::{Builder, Network};
 pub use layerwise_optimizers::{
@@ -57,10 +62,14 @@ pub use layerwise_optimizers::{
     ScheduleFreeAdamw, ScheduleFreeSgd, Schedules, Sgd,
 };
 pub use layerwise_pretrain::Pretraining;
-pub use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
+pub use layerwise_regularizers::{
+    Activities, ElasticNet, GroupLasso, L1, L2, MaxNorm, Orthogonality, ProximalGroupLasso, ProximalL1, Regularizers,
+    Sparsity, StudentT,
+};
 pub use layerwise_tensor::Scalar;
 pub use layerwise_train::{
-    EarlyStopping, MlpClassifier, MlpRegressor, Model, NetworkSpec, PenaltySpec, Prepared, Recipe, Run, TrainError,
+    ActivitySpec, EarlyStopping, Ensemble, JacobianSpec, Mixup, MlpClassifier, MlpRegressor, Model, NetworkSpec,
+    PenaltySpec, Prepared, Recipe, Run, Spread, TrainError,
 };
 
 /// The example of the README is compiled with the tests.

@@ -7,8 +7,18 @@ mod csv;
 #[path = "../examples/digits.rs"]
 mod digits;
 #[allow(dead_code)]
+#[path = "../examples/double_descent.rs"]
+mod double_descent;
+#[allow(dead_code)]
 #[path = "../examples/own_activation.rs"]
 mod own_activation;
+#[allow(dead_code)]
+#[path = "../examples/regularization.rs"]
+mod regularization;
+
+#[allow(dead_code)]
+#[path = "../examples/signal.rs"]
+mod signal;
 
 type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -18,8 +28,23 @@ fn digits_are_learnt() -> Result {
 }
 
 #[test]
+fn errors_descend_twice() -> Result {
+    double_descent::main()
+}
+
+#[test]
 fn an_own_activation_is_checked_and_learns() -> Result {
     own_activation::main()
+}
+
+#[test]
+fn the_signal_of_deep_networks_is_kept_alive() -> Result {
+    signal::main()
+}
+
+#[test]
+fn regularizations_keep_rows_from_being_learnt_by_heart() -> Result {
+    regularization::main()
 }
 
 #[test]

@@ -7,19 +7,25 @@ use layerwise_activations::{Activations, Elu, LeakyRelu};
 use layerwise_core::{Link, Role};
 use layerwise_gradcheck::papers::{self, Seen, Want};
 use layerwise_gradcheck::{Gradcheck, Report, Scope};
-use layerwise_layers::{Dense, Dropout, Layers, Skip};
+use layerwise_layers::{
+    AlphaDropout, BatchNorm, Dense, DropConnect, Dropout, GaussianDropout, GaussianNoise, Highway, LayerNorm, Layers,
+    NoisyDense, NormedDense, Skip,
+};
 use layerwise_losses::{Huber, Losses, SoftmaxCrossEntropy};
 use layerwise_optimizers::{
-    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByValue, DecayOn, DecayWeights,
-    FreeFromSchedule, Only, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax, ScaleByAmsgrad,
-    ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
+    AddMomentum, AverageParameters, Averaging, BlendMomentum, ClipByGlobalNorm, ClipByUnitRatio, ClipByValue, DecayOn,
+    DecayWeights, FreeFromSchedule, Only, OrthogonalizeMatrices, ScaleByAdagrad, ScaleByAdam, ScaleByAdamax,
+    ScaleByAmsgrad, ScaleByNadam, ScaleByRadam, ScaleByRate, ScaleByRms, Scheduled, Schedules, TakeSign,
 };
-use layerwise_regularizers::{ElasticNet, L1, L2, MaxNorm, ProximalL1, Regularizers};
+use layerwise_regularizers::{
+    Activities, ElasticNet, GroupLasso, Groups, L1, L2, MaxNorm, Orthogonality, ProximalGroupLasso, ProximalL1,
+    Regularizers, Sparsity, StudentT,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{networks, pretraining};
+use super::{contracted, networks, pretraining};
 
 /// A component and how to check it.
 pub struct Item {
@@ -111,7 +117,17 @@ pub fn all() -> Vec<Item> {
                 Dense::new(33).into(),
                 Dropout { rate: 0.0 }.into(),
                 Dropout { rate: 0.2 }.into(),
-                Skip { back: 1 }.into(),
+                Skip::new(1).into(),
+                Skip { back: 1, projection: true }.into(),
+                AlphaDropout { rate: 0.5 }.into(),
+                BatchNorm { epsilon: 0.0625, rate: 0.5 }.into(),
+                LayerNorm { epsilon: 0.0625 }.into(),
+                Highway { gate_bias: 1.0 }.into(),
+                NormedDense::new(33).into(),
+                DropConnect { width: 33, rate: 0.2, ..Default::default() }.into(),
+                NoisyDense { width: 33, deviation: 0.0, ..Default::default() }.into(),
+                GaussianDropout { rate: 0.2 }.into(),
+                GaussianNoise { deviation: 1.0 }.into(),
             ],
         ],
         Layers::name,
@@ -143,6 +159,11 @@ pub fn all() -> Vec<Item> {
                 L1 { strength: 0.5 }.into(),
                 ProximalL1 { strength: 0.5 }.into(),
                 ElasticNet { l1: 0.5, l2: 0.25 }.into(),
+                GroupLasso { strength: 0.5, groups: Groups::Incoming }.into(),
+                GroupLasso { strength: 0.5, groups: Groups::Outgoing }.into(),
+                ProximalGroupLasso { strength: 0.5, groups: Groups::Incoming }.into(),
+                ProximalGroupLasso { strength: 0.5, groups: Groups::Outgoing }.into(),
+                Orthogonality { strength: 0.5 }.into(),
                 MaxNorm { limit: 0.5 }.into(),
             ],
         ],
@@ -150,9 +171,35 @@ pub fn all() -> Vec<Item> {
         |r| r.boxed().name(),
         |settings, r| settings.regularizer(&*r.generic()),
     ));
+    items.extend(activities());
     items.extend(links());
     items.extend(networks::all());
+    items.extend(contracted::all());
     items.extend(pretraining::all());
+    items
+}
+
+/// Penalties on activations: some have the name of a regularizer, whose formula they share.
+fn activities() -> Vec<Item> {
+    let mut items = catalog(
+        "Activity",
+        Activities::TYPES,
+        [
+            Activities::all(),
+            vec![
+                L1 { strength: 0.5 }.into(),
+                L2 { strength: 0.5 }.into(),
+                StudentT { strength: 0.5 }.into(),
+                Sparsity { mean: 0.25, strength: 0.5 }.into(),
+            ],
+        ],
+        Activities::name,
+        |a| a.boxed().name(),
+        |settings, a| settings.clone().name(format!("activity-{}", a.name())).activity(&*a.generic()),
+    );
+    items.iter_mut().for_each(|item| item.name = format!("activity-{}", item.name));
+    // How the check looks at them.
+    items[0].covers.push(("Objective", "OnActivations"));
     items
 }
 
@@ -258,6 +305,9 @@ fn links() -> Vec<Item> {
         decay("decay-weights(all)", DecayOn::Everything),
         link("clip-by-global-norm", "ClipByGlobalNorm", ClipByGlobalNorm { limit: 1.5 }, |seen| {
             papers::clip_by_global_norm(1.5, seen)
+        }),
+        link("clip-by-unit-ratio", "ClipByUnitRatio", ClipByUnitRatio { limit: 0.75, epsilon: 0.25 }, |seen| {
+            papers::clip_by_unit_ratio(0.75, 0.25, seen)
         }),
         link("clip-by-value", "ClipByValue", ClipByValue { limit: 0.75 }, |seen| papers::clip_by_value(0.75, seen)),
         rate("scale-by-rate", "f64", 0.1, |_| 0.1),

@@ -12,11 +12,12 @@ use crate::shell::{cargo, list, output, remove, root, target_folder};
 use crate::site::PROGRAMS;
 
 /// The traits of components, and the folder of the crate whose catalog lists them; without one, the gradient check lists them.
-const TRAITS: [(&str, Option<&str>); 7] = [
+const TRAITS: [(&str, Option<&str>); 8] = [
     ("Activation", Some("layerwise-activations")),
     ("Layer", Some("layerwise-layers")),
     ("Loss", Some("layerwise-losses")),
     ("Regularizer", Some("layerwise-regularizers")),
+    ("Activity", Some("layerwise-regularizers")),
     ("Link", None),
     ("Schedule", None),
     ("Objective", None),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use layerwise_activations::{Gelu, Relu, Sigmoid, Softplus, Tanh};
 use layerwise_core::{
-    Backward, Forward, GenericLayer, GenericLoss, GenericNumber, GenericRegularizer, Hyper, Layer, Loss, Number,
+    Backward, Block, Forward, GenericLayer, GenericLoss, GenericNumber, GenericRegularizer, Hyper, Layer, Loss, Number,
     Objective, Params, ParamsMut, Pass, Pointwise, Role, Targets,
 };
 use layerwise_curvature::GaussNewton;
@@ -28,7 +28,7 @@ fn part(layer: impl GenericLayer + 'static) -> Part {
 pub fn all() -> Vec<Item> {
     let dense = |width| part(Dense::new(width));
     let tanh = || part(Pointwise(Tanh));
-    let residual = || [dense(4), part(Pointwise(Softplus)), dense(4), part(Skip { back: 4 }), tanh()];
+    let residual = || [dense(4), part(Pointwise(Softplus)), dense(4), part(Skip::new(4)), tanh()];
     let deep = || (0..10).flat_map(|_| [dense(3), part(Pointwise(Sigmoid))]).chain([dense(2)]).collect();
     let softmax = SoftmaxCrossEntropy::default;
     vec![
@@ -164,7 +164,8 @@ impl Whole {
         self.samples = Samples { x, classes, values, weights, key: Some(key.layer(3)) };
         // Biases start at 0, where nothing is learnt about them: the checker shifts every number.
         let theta: Vec<f64> = self.network.init::<f64>(settings.seed).iter().map(|w| f64::from(*w as f32)).collect();
-        let used = self.network.blocks().flat_map(|(_, block)| block.range()).collect();
+        let of_parameters = |block: &&Block| block.role != Role::Statistic;
+        let used = self.network.blocks().map(|(_, block)| block).filter(of_parameters).flat_map(Block::range).collect();
         let other = self.clone();
         let product = |theta: &[f64], v: &[f64]| other.gauss_newton(theta, v);
         let oracle = |theta: &[f64], v: &[f64]| other.exact_gauss_newton(theta, v);
@@ -199,7 +200,7 @@ impl Whole {
         let penalties: Vec<Penalty> = self
             .penalties
             .iter()
-            .map(|(r, on)| Penalty { regularizer: Arc::clone(r) as Arc<_>, on: on.clone() })
+            .map(|(r, on)| Penalty::Parameters { regularizer: Arc::clone(r) as Arc<_>, on: on.clone() })
             .collect();
         let x = Mat::new(&x, self.network.d_in(), self.n_samples);
         let loss: &dyn Loss = &*self.loss;
@@ -214,6 +215,13 @@ impl Whole {
         })
     }
 
+    /// The second input of layer i.
+    fn second<'d, S: GenericNumber>(&self, done: &'d [(Vec<S>, Vec<S>)], i: usize) -> Option<Mat<'d, S>> {
+        let nodes = self.network.nodes();
+        let source = |back: usize| Mat::new(&done[i - back].0, nodes[i - back].plan.d_out, self.n_samples);
+        nodes[i].plan.skip.map(source)
+    }
+
     /// Outputs and scratch of every layer, one after the other.
     fn naive_forward<S: GenericNumber>(&self, theta: &[S]) -> Vec<(Vec<S>, Vec<S>)> {
         let n = self.n_samples;
@@ -221,11 +229,11 @@ impl Whole {
         let input: Vec<S> = lifted(&self.samples.x);
         for (i, (node, layer)) in self.network.nodes().iter().zip(&self.layers).enumerate() {
             let d_out = node.plan.d_out;
-            let (mut y, mut cache) = (vec![S::ZERO; d_out * n], vec![S::ZERO; node.plan.cache * n]);
+            let (mut y, mut cache) = (vec![S::ZERO; d_out * n], vec![S::ZERO; node.plan.scratch(n)]);
             S::generic_layer(&**layer).forward(Forward {
                 theta: Params::new(theta, &node.plan.blocks),
                 x: Mat::new(if i == 0 { &input } else { &done[i - 1].0 }, node.d_in, n),
-                skip: node.plan.skip.map(|back| Mat::new(&done[i - back].0, d_out, n)),
+                skip: self.second(&done, i),
                 y: MatMut::new(&mut y, d_out, n),
                 cache: &mut cache,
                 pass: Pass::Train,
@@ -247,7 +255,9 @@ impl Whole {
             for j in i + 1..nodes.len() {
                 if nodes[j].plan.skip == Some(j - i) {
                     let later = deltas[j].clone();
-                    deltas[i].iter_mut().zip(later).for_each(|(d, l)| *d += l);
+                    let (own, out) = (MatMut::new(&mut deltas[i], node.plan.d_out, n), nodes[j].plan.d_out);
+                    let theta = Params::new(theta, &nodes[j].plan.blocks);
+                    S::generic_layer(&*self.layers[j]).shortcut(theta, Mat::new(&later, out, n), own);
                 }
             }
             let x = if i == 0 { &input } else { &done[i - 1].0 };
@@ -257,10 +267,11 @@ impl Whole {
                 theta: Params::new(theta, &node.plan.blocks),
                 dtheta: ParamsMut::new(grad, &node.plan.blocks, &mut fresh),
                 x: Mat::new(x, node.d_in, n),
+                skip: self.second(done, i),
                 y: Mat::new(&done[i].0, node.plan.d_out, n),
                 dy: Mat::new(&deltas[i], node.plan.d_out, n),
                 dx: Some(MatMut::new(&mut dx, node.d_in, n)),
-                cache: &done[i].1,
+                cache: &mut done[i].1.clone(),
                 pass: Pass::Train,
             });
             if i > 0 {
@@ -291,7 +302,9 @@ impl Whole {
         let (mut value, delta) = self.naive_loss(&done[done.len() - 1].0);
         self.naive_backward(theta, &done, delta, grad);
         for (regularizer, on) in &self.penalties {
-            for (_, block) in self.network.blocks().filter(|(_, b)| on.biases || b.role == Role::Weight) {
+            for (_, block) in
+                self.network.blocks().filter(|(_, b)| b.role == Role::Weight || b.role == Role::Bias && on.biases)
+            {
                 let window = Mat::new(&theta[block.range()], block.rows, block.cols);
                 value += S::generic_regularizer(&**regularizer).add(window, &mut grad[block.range()]);
             }

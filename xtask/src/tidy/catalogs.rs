@@ -4,11 +4,12 @@ use super::{File, Problem, Tree};
 use crate::source::{code_only, implementors, snake, without_tests};
 
 /// Crate, the trait of its components, and the file that lists them.
-const FAMILIES: [(&str, &str, &str); 6] = [
+const FAMILIES: [(&str, &str, &str); 7] = [
     ("crates/layerwise-activations/src/", "Activation", "lib.rs"),
     ("crates/layerwise-layers/src/", "Layer", "lib.rs"),
     ("crates/layerwise-losses/src/", "Loss", "lib.rs"),
     ("crates/layerwise-regularizers/src/", "Regularizer", "lib.rs"),
+    ("crates/layerwise-regularizers/src/", "Activity", "lib.rs"),
     // Links are chained by configurations; their list is what the crate exports.
     ("crates/layerwise-optimizers/src/", "Link", "lib.rs"),
     ("crates/layerwise-diagnosis/src/causes/", "Cause", "mod.rs"),

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::turn::turn;
-use super::{Generator, at_least, check_noise, check_size, values};
+use super::{BestValue, Generator, at_least, check_noise, check_size, values};
 use crate::dataset::Dataset;
 use crate::error::DataError;
 
@@ -45,6 +45,10 @@ impl Generator for Friedman1 {
     fn floor(&self) -> Option<f64> {
         Some(self.noise * self.noise)
     }
+
+    fn best(&self) -> Option<BestValue> {
+        Some(Box::new(Friedman1::mean))
+    }
 }
 
 /// Friedman's first function (1991): y = 10 sin(π x₁x₂) + 20 (x₃ − ½)² + 10 x₄ + 5 x₅ plus noise, with `d` uniform
@@ -70,6 +74,14 @@ mod tests {
     #[should_panic(expected = "friedman1: n and d should be at least 1 and 5, got 3 and 4")]
     fn too_few_features_for_friedman() {
         friedman1(3, 4, 1.0, 1);
+    }
+
+    #[test]
+    fn the_best_prediction_is_the_value_without_noise() {
+        let friedman = Friedman1 { features: 7, noise: 0.0 };
+        let (set, best) = (friedman.draw(20, 1).unwrap(), friedman.best().unwrap());
+        let crate::Target::Values { values, .. } = &set.target else { unreachable!() };
+        assert!(set.x.column_iter().zip(values).all(|(x, &y)| best(x.as_slice()) == y));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{at_least, check_size, numbered};
 use crate::dataset::{Dataset, Target};
 use crate::error::DataError;
+use crate::layout::Layout;
 
 /// Sequences of different lengths, as a data set whose samples are padded to the longest.
 ///
@@ -34,6 +35,19 @@ impl Sequences {
     /// Steps of the longest sequence that there may be.
     pub fn steps(&self) -> usize {
         self.data.n_features() / self.channels
+    }
+
+    /// The same samples with a flag behind the channels of each step, 1 for a step and 0 for padding: what recurrent layers read.
+    pub fn flagged(&self) -> Dataset {
+        let (steps, channels) = (self.steps(), self.channels + 1);
+        let x = DMatrix::from_fn(steps * channels, self.data.len(), |row, j| match row % channels {
+            c if c < self.channels => self.step(row / channels, j)[c],
+            _ => f64::from(u8::from(row / channels < self.lengths[j])),
+        });
+        let of_step =
+            |(t, names): (usize, &[String])| names.iter().cloned().chain([format!("t{t}.flag")]).collect::<Vec<_>>();
+        let features = self.data.features.chunks(self.channels).enumerate().flat_map(of_step).collect();
+        Dataset { x, features, layout: Some(Layout { channels, padded: true }), ..self.data.clone() }
     }
 
     /// Step `t` of sample `j`: `channels` numbers.
@@ -238,7 +252,7 @@ fn filled(
     }
     let features = (0..steps).flat_map(|t| (0..channels).map(move |c| format!("t{t}.{c}"))).collect();
     let target = Target::Values { values: DMatrix::zeros(0, 0), names: Vec::new() };
-    let data = Dataset { x, target, features, name: name.to_owned(), weights: None };
+    let data = Dataset { x, target, features, name: name.to_owned(), weights: None, layout: None };
     Sequences { data, channels, lengths }
 }
 
@@ -262,6 +276,22 @@ mod tests {
             assert!(message(generator.draw(0, 1)).ends_with("number of samples should be at least 1, got 0"));
             assert!(message(generator.draw(usize::MAX, 1)).contains("number of samples should be at most"));
         }
+    }
+
+    #[test]
+    fn a_flag_behind_every_step_says_whether_it_is_one() {
+        let set = Addition { steps: 20 }.draw(30, 2).unwrap();
+        let flagged = set.flagged();
+        assert_eq!(flagged.layout, Some(Layout { channels: 3, padded: true }));
+        assert_eq!((flagged.n_features(), &flagged.target), (3 * set.steps(), &set.data.target));
+        assert_eq!(flagged.features[3..6], ["t1.0", "t1.1", "t1.flag"]);
+        for (j, &l) in set.lengths.iter().enumerate() {
+            for (t, step) in flagged.x.column(j).as_slice().chunks(3).enumerate() {
+                assert_eq!((&step[..2], step[2]), (set.step(t, j), f64::from(u8::from(t < l))));
+            }
+        }
+        let again = Dataset { layout: None, ..flagged.clone() }.with_layout(Layout { channels: 3, padded: true });
+        assert_eq!(again, Ok(flagged));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use layerwise_tensor::{Key, Purpose, Scalar};
 use serde::{Deserialize, Serialize};
 
-use super::{Generator, at_least, check_noise, check_size, values};
+use super::{BestValue, Generator, at_least, check_noise, check_size, values};
 use crate::dataset::Dataset;
 use crate::error::DataError;
 
@@ -64,6 +64,10 @@ impl Generator for Teacher {
     fn floor(&self) -> Option<f64> {
         Some(self.noise * self.noise)
     }
+
+    fn best(&self) -> Option<BestValue> {
+        Some(Box::new(self.mean()))
+    }
 }
 
 #[cfg(test)]
@@ -75,10 +79,10 @@ mod tests {
     fn without_noise_the_values_are_the_teachers_and_another_teacher_says_something_else() {
         let teacher = Teacher { noise: 0.0, ..Teacher::default() };
         let (set, mean) = (teacher.draw(50, 3).unwrap(), teacher.mean());
-        let other = Teacher { teacher: 2, ..teacher }.mean();
+        let (best, other) = (teacher.best().unwrap(), Teacher { teacher: 2, ..teacher }.mean());
         let Target::Values { values, .. } = &set.target else { unreachable!() };
         for (x, &y) in set.x.as_slice().chunks(20).zip(values) {
-            assert!(mean(x) == y && other(x) != y);
+            assert!(mean(x) == y && best(x) == y && other(x) != y);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A layer at one case: its kernels in any number type, and what several checks need, computed at most once.
 
-use layerwise_core::{Backward, Forward, GenericNumber, Params, ParamsMut, Pass, Plan};
+use layerwise_core::{Backward, Forward, GenericNumber, Params, ParamsMut, Pass, Plan, Role};
 use layerwise_tensor::{Key, Mat, MatMut, Purpose};
 
 use super::{BATCH, D_IN, Subject, pass};
@@ -30,6 +30,7 @@ pub(crate) struct Bench<'a> {
     pub case: Case,
     pub plan: Plan,
     pub d_in: usize,
+    pub d_skip: usize,
     pub batch: usize,
     pub n_theta: usize,
     pub pass: Pass,
@@ -55,6 +56,7 @@ impl<'a> Bench<'a> {
             subject: subject.clone(),
             case: case.clone(),
             d_in,
+            d_skip: subject.d_skip(d_in),
             batch,
             n_theta,
             pass: pass(case),
@@ -83,12 +85,12 @@ impl<'a> Bench<'a> {
         let (theta, x) = point.split_at(self.n_theta);
         let batch = x.len() / self.d_in.max(1);
         let mut y = vec![S::of(memory.y); self.plan.d_out * batch];
-        let mut cache = vec![S::of(memory.cache); self.plan.cache * batch];
+        let mut cache = vec![S::of(memory.cache); self.plan.scratch(batch)];
         let old = y.clone();
         S::generic_layer(self.subject.layer).forward(Forward {
             theta: Params::new(theta, &self.plan.blocks),
             x: Mat::new(x, self.d_in, batch),
-            skip: self.plan.skip.map(|_| Mat::new(skip, self.plan.d_out, batch)),
+            skip: self.second(skip, batch),
             y: MatMut::new(&mut y, self.plan.d_out, batch),
             cache: &mut cache,
             pass,
@@ -100,22 +102,43 @@ impl<'a> Bench<'a> {
         (y, cache)
     }
 
+    fn second<'s, S: GenericNumber>(&self, skip: &'s [S], batch: usize) -> Option<Mat<'s, S>> {
+        self.plan.skip.map(|_| Mat::new(skip, self.d_skip, batch))
+    }
+
+    /// What backward says of the second input, added to `earlier`.
+    pub fn shortcut<S: GenericNumber>(&self, point: &[S], dy: &[S], earlier: &[S]) -> Vec<S> {
+        let (mut ds, theta) = (earlier.to_vec(), Params::new(&point[..self.n_theta], &self.plan.blocks));
+        let (dy, window) = (Mat::new(dy, self.plan.d_out, self.batch), MatMut::new(&mut ds, self.d_skip, self.batch));
+        S::generic_layer(self.subject.layer).shortcut(theta, dy, window);
+        ds
+    }
+
+    /// The gradients of two backward passes after one forward pass.
+    pub fn again(&self) -> [Vec<f64>; 2] {
+        let (y, mut cache) = self.run_forward(&self.point, &self.skip, &Memory::CLEAN, self.pass, self.key);
+        [(); 2]
+            .map(|()| self.run_backward(&self.point, &self.skip, &y, &self.dy, &mut cache, self.pass, &Memory::CLEAN))
+    }
+
     /// Forward and backward. The batch is as long as x and dy say.
     pub fn trace<S: GenericNumber>(&self, point: &[S], skip: &[S], dy: &[S], memory: &Memory<'_>) -> Trace<S> {
-        let (y, cache) = self.run_forward(point, skip, memory, self.pass, self.key);
+        let (y, mut cache) = self.run_forward(point, skip, memory, self.pass, self.key);
         let grad = match &self.subject.fault {
-            None => self.run_backward(point, &y, dy, &cache, self.pass, memory),
+            None => self.run_backward(point, skip, &y, dy, &mut cache, self.pass, memory),
             Some(fault) => self.spoilt_backward(fault, point, skip, &y, dy, cache, memory),
         };
         Trace { values: y, grad }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn run_backward<S: GenericNumber>(
         &self,
         point: &[S],
+        skip: &[S],
         y: &[S],
         dy: &[S],
-        cache: &[S],
+        cache: &mut [S],
         pass: Pass,
         memory: &Memory<'_>,
     ) -> Vec<S> {
@@ -131,6 +154,7 @@ impl<'a> Bench<'a> {
             theta: Params::new(theta, &self.plan.blocks),
             dtheta: ParamsMut::new(&mut grad, &self.plan.blocks, &mut fresh),
             x: Mat::new(x, d_in, batch),
+            skip: self.second(skip, batch),
             y: Mat::new(y, d_out, batch),
             dy: Mat::new(dy, d_out, batch),
             dx: memory.want_dx.then_some(MatMut::new(&mut dx, d_in, batch)),
@@ -159,8 +183,9 @@ impl<'a> Bench<'a> {
     ) -> Vec<S> {
         let n = self.n_theta;
         let alone = Memory { earlier: None, ..*memory };
-        let run =
-            |point: &[S], y: &[S], dy: &[S], cache: &[S], pass| self.run_backward(point, y, dy, cache, pass, &alone);
+        let run = |point: &[S], y: &[S], dy: &[S], cache: &[S], pass| {
+            self.run_backward(point, skip, y, dy, &mut cache.to_vec(), pass, &alone)
+        };
         let honest = run(point, y, dy, &cache, self.pass);
         let other = match fault.damage {
             Damage::Beside(by) => {
@@ -260,6 +285,9 @@ impl Function for Bench<'_> {
             Some(block) => of(block.name, i - block.offset, block.rows),
             None => of("x", i - self.n_theta, self.d_in),
         }
+    }
+    fn held(&self, i: usize) -> bool {
+        self.plan.blocks.iter().any(|b| b.role == Role::Statistic && b.range().contains(&i))
     }
     fn seed(&self) -> u64 {
         self.case.seed

@@ -8,7 +8,7 @@ use super::bench::{Bench, Memory};
 use crate::battery::Check;
 use crate::derivative::{Derived, Function, Trace};
 use crate::once::columns;
-use crate::oracle::{EPS, dual, errors, lift, normal, parts, rng};
+use crate::oracle::{EPS, dot, dual, errors, lift, normal, parts, rng};
 use crate::report::Log;
 
 pub(super) fn all<'a>() -> Vec<Check<Subject<'a>>> {
@@ -42,8 +42,16 @@ pub(super) fn all<'a>() -> Vec<Check<Subject<'a>>> {
         Check::each("batch-sum", "∂L/∂θ of a batch is the sum over its samples", batch_sum)
             .applies(Subject::has_parameters),
         Check::each("samples-apart", "∂y_j/∂x_k = 0 for different samples", apart),
-        Check::each("second-input", "∂y/∂skip = 1: the second input passes unchanged", second_input)
+        Check::each("second-input", "what is added to the delta of the second input is ∂L/∂skip", second_input)
             .applies(Subject::has_skip),
+        Check::each("backward-again", "a second backward pass after one forward pass gives the same bits", again)
+            .applies(Subject::has_cache),
+        Check::each(
+            "statistics",
+            "statistics are data: ∂L/∂statistic is 0, and nothing has a derivative with respect to one",
+            statistics,
+        )
+        .applies(Subject::has_statistics),
         Check::each("prediction-without-noise", "in prediction nothing depends on the random stream", quiet),
     ]
 }
@@ -63,11 +71,16 @@ fn added(b: &Bench<'_>, log: &mut Log) {
         let later = b.real(&Memory { earlier: Some(&earlier), ..Memory::CLEAN });
         for (i, (e, base)) in earlier.iter().zip(&b.base().grad).enumerate() {
             let sum = e + base;
-            let bound = 2.0 * errors[i] + 2.0 * EPS * (e.abs() + base.abs());
+            let bound = 2.0 * errors[i] + additions(b) * EPS * (e.abs() + base.abs());
             log.bounded(|| format!("{} after {e}", b.name(i)), [sum, later.grad[i]], bound);
         }
         log.same_bits("∂L/∂x", &b.base().grad[b.n_theta..], &later.grad[b.n_theta..]);
     }
+}
+
+/// How many terms may be added one by one to what stands in a number of the gradient: at most one for each input.
+fn additions(b: &Bench<'_>) -> f64 {
+    (b.point.len() - b.n_theta).max(2) as f64
 }
 
 fn twice(b: &Bench<'_>, log: &mut Log) {
@@ -75,7 +88,7 @@ fn twice(b: &Bench<'_>, log: &mut Log) {
     let again = b.real(&Memory { earlier: Some(&once[..b.n_theta]), ..Memory::CLEAN });
     let errors = b.grad_errors();
     for i in 0..b.n_theta {
-        let bound = 2.0 * errors[i] + 2.0 * EPS * once[i].abs();
+        let bound = 2.0 * errors[i] + additions(b) * EPS * once[i].abs();
         log.bounded(|| b.name(i), [2.0 * once[i], again.grad[i]], bound);
     }
 }
@@ -117,7 +130,7 @@ fn with_samples(b: &Bench<'_>, order: &[usize]) -> Trace<f64> {
     let n = b.n_theta;
     let point = [&b.point[..n], &columns(&b.point[n..], b.d_in, order)].concat();
     let d_out = b.plan.d_out;
-    let skip = if b.skip.is_empty() { Vec::new() } else { columns(&b.skip, d_out, order) };
+    let skip = if b.skip.is_empty() { Vec::new() } else { columns(&b.skip, b.d_skip, order) };
     b.trace(&point, &skip, &columns(&b.dy, d_out, order), &Memory::CLEAN)
 }
 
@@ -161,7 +174,9 @@ fn batch_sum(b: &Bench<'_>, log: &mut Log) {
 }
 
 fn apart(b: &Bench<'_>, log: &mut Log) {
-    if b.batch < 2 {
+    // A layer that keeps statistics of the batches computes with those of the batch while it trains.
+    let joined = b.pass == Pass::Train && (0..b.n_theta).any(|i| b.held(i));
+    if b.batch < 2 || joined {
         return log.skip();
     }
     let (n, d_out) = (b.n_theta, b.plan.d_out);
@@ -177,12 +192,34 @@ fn apart(b: &Bench<'_>, log: &mut Log) {
 
 fn second_input(b: &Bench<'_>, log: &mut Log) {
     let zero = vec![0.0; b.point.len()];
-    for i in 0..b.skip.len() {
+    let earlier = normal(b.skip.len(), &mut rng(b.case.seed ^ 5));
+    let got = b.shortcut(&b.point, &b.dy, &earlier);
+    let bounds: Vec<Bounded<f64>> = b.shortcut(&lift(&b.point), &lift(&b.dy), &lift(&earlier));
+    for (i, bound) in errors(&bounds).into_iter().enumerate() {
         let v: Vec<f64> = (0..b.skip.len()).map(|k| f64::from(k == i)).collect();
         let (_, jv) = parts(&b.forward(&dual::<f64>(&b.point, &zero), &dual(&b.skip, &v)));
-        for (k, slope) in jv.iter().enumerate() {
-            log.close(|| format!("∂y[{k}]/∂skip[{i}]"), [f64::from(k == i), *slope], 0.0);
-        }
+        let (slope, size) = dot(&b.dy, &jv);
+        let bound = bound + EPS * (earlier[i].abs() + size);
+        log.bounded(|| format!("∂L/∂skip[{i}] after {}", earlier[i]), [earlier[i] + slope, got[i]], bound);
+    }
+}
+
+fn again(b: &Bench<'_>, log: &mut Log) {
+    let [first, second] = b.again();
+    log.same_bits("∂L/∂(θ, x)", &first, &second);
+}
+
+fn statistics(b: &Bench<'_>, log: &mut Log) {
+    let v: Vec<f64> = (0..b.point.len()).map(|i| f64::from(b.held(i))).collect();
+    for (i, g) in b.base().grad.iter().enumerate().filter(|(i, _)| b.held(*i)) {
+        log.close(|| b.name(i), [0.0, *g], 0.0);
+    }
+    let along = b.tangent::<f64>(&v);
+    for (i, slope) in parts(&along.values).1.into_iter().enumerate() {
+        log.close(|| format!("∂y[{i}] along the statistics"), [0.0, slope], 0.0);
+    }
+    for (i, slope) in parts(&along.grad).1.into_iter().enumerate() {
+        log.close(|| format!("∂ along the statistics of {}", b.name(i)), [0.0, slope], 0.0);
     }
 }
 

@@ -5,7 +5,7 @@ mod checks;
 mod kinks;
 mod once;
 
-use layerwise_core::{GenericLayer, Pass, Plan};
+use layerwise_core::{Block, GenericLayer, Pass, Plan, Role};
 use layerwise_tensor::Rng;
 
 use crate::battery::{Check, Family};
@@ -33,13 +33,18 @@ const TRAINS: usize = 2;
 
 impl Subject<'_> {
     pub fn plan(&self, d_in: usize) -> Option<Plan> {
-        let mut plan = self.layer.plan(d_in).ok()?;
+        let mut plan = self.layer.plan(d_in).and_then(|plan| plan.of_source(self.d_skip(d_in))).ok()?;
         let mut n_theta = 0;
         for block in &mut plan.blocks {
             block.offset = n_theta;
             n_theta += block.rows * block.cols;
         }
         Some(plan)
+    }
+
+    /// Width of the second input: that of the output, unless any will do.
+    fn d_skip(&self, d_in: usize) -> usize {
+        self.layer.plan(d_in).map_or(0, |plan| if plan.projection.is_some() { d_in + 2 } else { plan.d_out })
     }
 
     /// Whether it is one function of every unit.
@@ -58,11 +63,17 @@ impl Subject<'_> {
     }
 
     fn has_cache(&self) -> Result<(), &'static str> {
-        self.plan(self.width()).is_some_and(|p| p.cache > 0).then_some(()).ok_or("no scratch between the passes")
+        self.plan(self.width()).is_some_and(|p| p.scratch(1) > 0).then_some(()).ok_or("no scratch between the passes")
     }
 
     fn has_skip(&self) -> Result<(), &'static str> {
         self.plan(self.width()).is_some_and(|p| p.skip.is_some()).then_some(()).ok_or("no second input")
+    }
+
+    fn has_statistics(&self) -> Result<(), &'static str> {
+        let plan = self.plan(self.width());
+        let any = plan.is_some_and(|p| p.blocks.iter().any(|b| b.role == Role::Statistic));
+        if any { Ok(()) } else { Err("no statistics") }
     }
 
     fn has_kinks(&self) -> Result<(), &'static str> {
@@ -84,10 +95,15 @@ impl Space for Subject<'_> {
     fn fields(&self, sizes: &[usize]) -> Option<Vec<Field>> {
         let plan = self.plan(sizes[D_IN])?;
         let n_out = plan.d_out;
+        // A statistic may be a variance.
+        let draw = |b: &Block| if b.role == Role::Statistic { Draw::Unit } else { Draw::Short };
         let mut fields: Vec<Field> =
-            plan.blocks.iter().map(|b| Field::new(b.name, b.rows, b.cols).drawn(Draw::Short)).collect();
+            plan.blocks.iter().map(|b| Field::new(b.name, b.rows, b.cols).drawn(draw(b))).collect();
         fields.push(Field::new("x", sizes[D_IN], sizes[BATCH]));
-        fields.push(Field::new("skip", if plan.skip.is_some() { n_out } else { 0 }, sizes[BATCH]).drawn(Draw::Short));
+        fields.push(
+            Field::new("skip", if plan.skip.is_some() { self.d_skip(sizes[D_IN]) } else { 0 }, sizes[BATCH])
+                .drawn(Draw::Short),
+        );
         fields.push(Field::new("dy", n_out, sizes[BATCH]).drawn(Draw::Short));
         Some(fields)
     }
