@@ -242,10 +242,10 @@ fn richardson(gap: impl Fn(f64) -> DoubleDouble) -> f64 {
     extrapolate(slope(REACH), slope(0.5 * REACH)).0
 }
 
-/// The slope from those over h and h/2, and how far rounding may take it: where it is exactly 0, the two do not quite cancel.
+/// The slope from those over h and h/2, and what is left of its error at most: where it is exactly 0, the two do not quite cancel.
 fn extrapolate(far: DoubleDouble, near: DoubleDouble) -> (f64, f64) {
     let slope = (DoubleDouble::from(4.0) * near - far) / DoubleDouble::from(3.0);
-    (slope.value(), EPS * (far - near).value().abs())
+    (slope.value(), (far - near).value().abs())
 }
 
 fn difference<F: Function>(b: &F, log: &mut Log) {
@@ -297,8 +297,8 @@ fn bent<F: Function>(b: &F, log: &mut Log) {
     let bounds = slope_errors(&b.tangent::<Bounded<f64>>(&v).grad);
     let bounds: Vec<f64> = bounds.iter().zip(b.grad_errors()).map(|(bound, e)| bound + differenced(e)).collect();
     let extrapolated = |(far, near): (&DoubleDouble, &DoubleDouble)| extrapolate(*far, *near);
-    let (slopes, rounding): (Vec<f64>, Vec<f64>) = far.iter().zip(&near).map(extrapolated).unzip();
-    let bounds: Vec<f64> = bounds.iter().zip(rounding).map(|(bound, rounding)| bound + rounding).collect();
+    let (slopes, rest): (Vec<f64>, Vec<f64>) = far.iter().zip(&near).map(extrapolated).unzip();
+    let bounds: Vec<f64> = bounds.iter().zip(rest).map(|(bound, rest)| bound + rest).collect();
     second(log, &|i| format!("∂/∂v of {}", b.name(i)), &slopes, &parts(&trace.grad).1, &bounds);
 }
 
