@@ -68,6 +68,18 @@ impl Regularizer for Plain {
     }
 }
 
+impl<S: Scalar> ActivityKernel<S> for Plain {
+    fn add(&self, _: Mat<'_, S>, _: &mut [S]) -> S {
+        S::ZERO
+    }
+}
+
+impl Activity for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+}
+
 impl<S: Scalar> Transform<S> for Plain {
     fn prepare(&self, _: &Step, _: Option<&[S]>) -> Numbers {
         [0.0; 4]
@@ -84,6 +96,9 @@ fn what_a_component_does_not_say_is_nothing() {
     assert_eq!(Layer::approximates(&Plain), None);
     assert_eq!(Plan::new(3).states(4, 2).states, Some(States { steps: 4, units: 2 }));
     assert!(!Loss::has_kinks(&Plain) && Loss::convex(&Plain) && !Regularizer::has_kinks(&Plain));
+    assert_eq!((Regularizer::degree(&Plain), Regularizer::at_zero(&Plain)), (2, true));
+    assert!(!Activity::has_kinks(&Plain));
+    assert_eq!(Activity::domain(&Plain), (f64::NEG_INFINITY, f64::INFINITY));
     assert_eq!((Plain.planes(), Plain.reach(), Plain.scratch(3, 4), Plain.averages()), (0, Reach::Element, 0, false));
     assert_eq!(Plain.rate(&Step { count: 3, rate_factor: 0.5 }), None);
     assert_eq!(Schedule::at(&0.25, 7), 0.25);
