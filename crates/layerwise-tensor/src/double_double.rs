@@ -90,12 +90,14 @@ impl DoubleDouble {
 
     /// eˣ − 1 for |x| ≤ 0.7, without cancellation.
     fn exp_m1_near_0(self) -> Self {
-        // Taylor's series at x/2⁷; then seven times e²ˣ − 1 = 2(eˣ − 1) + (eˣ − 1)².
+        // Taylor's series at x/2⁷, of which 12!/n! are whole numbers; then seven times e²ˣ − 1 = 2(eˣ − 1) + (eˣ − 1)².
         let r = self.scaled(-7);
-        let mut y = Self::ZERO;
-        for n in (1..=12).rev() {
-            y = (y + Self::ONE) * r / Self::from(f64::from(n));
+        let (mut sum, mut quotient) = (Self::ONE, 1.0);
+        for n in (2..=12).rev() {
+            quotient *= f64::from(n);
+            sum = sum * r + Self::from(quotient);
         }
+        let mut y = sum * r / Self::from(quotient);
         for _ in 0..7 {
             y = y + y + y * y;
         }
