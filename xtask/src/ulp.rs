@@ -16,7 +16,7 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     if args::parse(words, &[], HELP)?.is_none() {
         return Ok(());
     }
-    for (package, test) in [("layerwise-activations", "costs"), ("layerwise-tensor", "math")] {
+    for (package, test) in [("layerwise-activations", "costs"), ("layerwise-tensor", "elementwise")] {
         let command = ["test", "--quiet", "--release", "--package", package, "--test", test];
         run(cargo().args(command).args(["--", "--ignored", "--nocapture"]))?;
     }

@@ -116,6 +116,13 @@ fn a_batch_is_normalized_by_its_own_moments_and_predictions_by_the_statistics() 
     let mut settled = theta.clone();
     LayerKernel::settle(&BatchNorm { rate: 1.0, ..layer }, Settle::new(&mut settled, &blocks, &cache, 2));
     assert_eq!(settled[4..], [7.0, 8.0, 6.0, 8.0]);
+    // Of three units each has its own.
+    let (of_three, layer) =
+        ([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0], BatchNorm { rate: 1.0, ..layer });
+    let (_, cache) = forward(&layer, &of_three, (&[0.0, 1.0, 2.0, 2.0, 5.0, 8.0], 3), (&[], 3), Pass::Train);
+    let mut settled = of_three.to_vec();
+    LayerKernel::settle(&layer, Settle::new(&mut settled, &laid_out(&layer, 3, 3).blocks, &cache, 2));
+    close(&settled[6..], &[1.0, 3.0, 5.0, 2.0, 8.0, 18.0]);
     // A batch of one is its own mean.
     let (alone, _) = forward(&layer, &theta, (&[3.0, -4.0], 2), (&[], 2), Pass::Train);
     assert_eq!(alone, [0.5, 0.0]);

@@ -1,12 +1,12 @@
 //! Recurrent layers: PyTorch's outputs and gradients (`reference/recurrent.json`, made by `reference/recurrent.py`), padding,
-//! truncation, Ω, and the gradient check of everything that can be set.
+//! truncation and Ω. The gradient check is in `verification.rs`.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 
-use layerwise_core::{Backward, Forward, GenericLayer, Layer, LayerKernel, Params, ParamsMut, Pass, Plan};
+use layerwise_core::{Backward, Forward, Init, Layer, LayerKernel, Params, ParamsMut, Pass, Plan};
 use layerwise_gradcheck::Gradcheck;
-use layerwise_layers::{EachStep, Elman, Gru, Layers, Lstm, Returns, Squashing};
+use layerwise_layers::{EachStep, Elman, Gru, Layers, Lstm, Returns};
 use layerwise_tensor::{Key, Mat, MatMut, Purpose};
 use serde::Deserialize;
 
@@ -167,23 +167,6 @@ fn outputs_and_gradients_are_those_of_pytorch() {
     }
 }
 
-/// Every setting that keeps the gradient a derivative.
-#[test]
-fn all_settings_pass_the_gradient_check() {
-    let check = |layer: &dyn GenericLayer, channels: usize| {
-        let widths: Vec<usize> = (1..4).map(|steps| steps * channels).collect();
-        Gradcheck::default().cases(24).widths(widths).without_saboteurs().layer(layer).assert();
-    };
-    for returns in [Returns::Last, Returns::Every] {
-        check(&Elman { padded: true, returns, ..Elman::new(3, 2) }, 3);
-        check(&Elman { activation: Squashing::Relu, padded: true, returns, ..Elman::new(2, 2) }, 2);
-        check(&Lstm { padded: true, returns, ..Lstm::new(2, 2) }, 2);
-        check(&Gru { padded: true, returns, ..Gru::new(2, 2) }, 2);
-    }
-    check(&Elman { returns: Returns::Every, ..Elman::new(2, 3) }, 2);
-    check(&EachStep { padded: true, ..EachStep::new(3, 2) }, 3);
-}
-
 #[test]
 #[should_panic(expected = "elman: `truncate` makes its gradient another thing than the derivative")]
 fn a_gradient_that_is_no_derivative_is_refused_by_the_check() {
@@ -208,6 +191,23 @@ fn layers_say_how_they_read_sequences() {
     assert_eq!(reads(Gru { padded: true, ..Gru::new(3, 5) }.into()), Some((3, true, None)));
     assert_eq!(reads(EachStep { padded: true, ..EachStep::new(4, 5) }.into()), Some((4, true, None)));
     assert_eq!(reads(Layers::Dense(Default::default())), None);
+}
+
+#[test]
+fn weights_start_as_published_unless_a_configuration_says_otherwise() {
+    for (kind, gates) in [("elman", 1), ("lstm", 4), ("gru", 3)] {
+        let text = format!(r#"{{"kind": "{kind}", "channels": 2, "units": 3}}"#);
+        let plan = serde_json::from_str::<Layers>(&text).unwrap().boxed().plan(4).unwrap();
+        let starts = |of: char| -> Vec<Init> {
+            plan.blocks.iter().filter(|block| block.name.starts_with(of)).map(|block| block.init).collect()
+        };
+        assert_eq!(starts('w'), vec![Init::Glorot; gates]);
+        assert_eq!(starts('u'), vec![Init::Orthogonal { gain: 1.0 }; gates]);
+        let forgets = plan.blocks.iter().find(|block| block.name == "b_f");
+        assert!(forgets.is_none_or(|block| block.init == Init::Constant { value: 1.0 }), "{forgets:?}");
+    }
+    let irnn = Elman::irnn(2, 3);
+    assert_eq!((irnn.init, irnn.recurrent), (Init::Normal { deviation: 0.001 }, Init::Identity { gain: 1.0 }));
 }
 
 /// Sequences of `steps` steps of which so many are real; padding is `fill`.

@@ -567,6 +567,7 @@ mod tests {
         check("{ kind = \"lion\", beta2 = 2.0 }", "lion: beta2 should be in [0, 1), got 2");
         check("{ kind = \"muon\", momentum = 1.0 }", "muon: momentum should be in [0, 1), got 1");
         check("{ kind = \"schedule-free-sgd\", beta = 0.0 }", "schedule-free-sgd: beta should be in (0, 1), got 0");
+        check("{ kind = \"schedule-free-sgd\", beta = 1.0 }", "schedule-free-sgd: beta should be in (0, 1), got 1");
         check(
             "{ kind = \"schedule-free-adamw\", schedule = { kind = \"cosine\", steps = 9 } }",
             "schedule-free-adamw: schedule should be constant, or a warm-up to it, got Cosine { steps: 9, floor: 0.0 }",

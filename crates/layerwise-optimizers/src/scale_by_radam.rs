@@ -104,5 +104,8 @@ mod tests {
         // Six gradients are the most that such a short memory can hold: the denominator is never used.
         assert!((1..100).all(|k| ScaleByRadam { beta2: 0.6, ..Default::default() }.rectifier(k).is_none()));
         assert!(ScaleByRadam { beta2: 1.0, ..Default::default() }.check().is_err());
+        // ρ_8 is 5 to the last bit: more is asked for.
+        assert!(ScaleByRadam { beta2: 0.729637229259242, ..Default::default() }.rectifier(8).is_none());
+        assert!(ScaleByRadam { beta2: 0.7297, ..Default::default() }.rectifier(8).is_some());
     }
 }

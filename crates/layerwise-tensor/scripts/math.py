@@ -1,6 +1,6 @@
-"""Prints tests/math/math.txt: arguments (hex bits) and correctly rounded results of the elementary functions, from mpmath.
+"""Prints tests/elementwise/math.txt: arguments (hex bits) and correctly rounded results of the elementary functions, from mpmath.
 
-Run: python3 scripts/math.py > tests/math/math.txt
+Run: python3 scripts/math.py > tests/elementwise/math.txt
 """
 import random
 import struct
