@@ -22,8 +22,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use layerwise_activations::Sigmoid;
-use layerwise_core::{Curvature, Init, Objective, Pass, Pointwise, Stop, Targets};
-use layerwise_curvature::{GaussNewton, Kfac};
+use layerwise_core::{Curvature, Init, Objective, Pass, Pointwise, Targets};
+use layerwise_curvature::{GaussNewton, Kfac, Preconditioner};
 use layerwise_data::{Curves, Generator, fill_order};
 use layerwise_layers::Dense;
 use layerwise_losses::BernoulliCrossEntropy;
@@ -61,11 +61,12 @@ enum Method {
         damping: f64,
         rows: [usize; 2],
     },
-    /// λ at the start, products a step, and the share of the rows that they are taken on.
+    /// λ at the start, products a step, rows of the first and of the last batch, and the part of a batch that products are taken on.
     HessianFree {
         damping: f64,
         products: usize,
-        share: usize,
+        rows: [usize; 2],
+        part: usize,
     },
 }
 
@@ -86,8 +87,8 @@ impl Plan {
             Method::Kfac { damping, rows: [first, last] } => {
                 format!("kfac-{damping}-rows-{first}-{last}-scale-{scale}")
             }
-            Method::HessianFree { damping, products, share } => {
-                format!("hf-{damping}-products-{products}-of-{share}-scale-{scale}")
+            Method::HessianFree { damping, products, rows: [first, last], part } => {
+                format!("hf-{damping}-products-{products}-rows-{first}-{last}-part-{part}-scale-{scale}")
             }
         }
     }
@@ -113,17 +114,11 @@ fn plans() -> Vec<Plan> {
     let nag = |rate, most| Method::Nesterov { rate, most };
     let heavy = |rate, most| Method::Momentum { rate, most };
     let kfac = |damping| Method::Kfac { damping, rows: [500, 5000] };
-    let free = |damping, products, share| Method::HessianFree { damping, products, share };
-    let mut plans: Vec<Plan> = [
-        nag(0.01, 0.99),
-        kfac(150.0),
-        Method::Adam { rate: 1e-3 },
-        free(45.0, 50, 16),
-        heavy(0.01, 0.99),
-        heavy(0.05, 0.0),
-    ]
-    .map(|method| Plan { method, scale: 1.0 })
-    .into();
+    let free = |damping, products| Method::HessianFree { damping, products, rows: [500, 5000], part: 4 };
+    let mut plans: Vec<Plan> =
+        [nag(0.01, 0.99), kfac(150.0), Method::Adam { rate: 1e-3 }, free(45.0, 8), heavy(0.01, 0.99), heavy(0.05, 0.0)]
+            .map(|method| Plan { method, scale: 1.0 })
+            .into();
     plans.extend([0.25, 0.5, 2.0, 4.0].map(|scale| Plan { method: nag(0.01, 0.99), scale }));
     let rest = [
         nag(0.05, 0.9),
@@ -131,14 +126,14 @@ fn plans() -> Vec<Plan> {
         kfac(15.0),
         kfac(1.0),
         kfac(0.1),
-        free(1.0, 50, 16),
+        free(150.0, 5),
         nag(0.05, 0.99),
         Method::Adam { rate: 3e-3 },
         heavy(0.2, 0.0),
         nag(0.01, 0.9),
         Method::Adam { rate: 3e-4 },
         heavy(0.01, 0.9),
-        free(5.0, 20, 16),
+        free(45.0, 15),
         heavy(0.05, 0.99),
         heavy(0.01, 0.0),
         nag(0.002, 0.99),
@@ -213,59 +208,42 @@ fn squared_error(network: &Network, theta: &[f32], x: Mat<'_, f32>, workspace: &
     total / x.cols() as f64
 }
 
-/// The risk on all training images.
-struct Full<'a> {
-    network: &'a Network,
+/// A risk, or its curvature, on some rows, whose passes are counted.
+struct Counted<'a, C> {
+    of: C,
+    rows: usize,
     data: &'a Data,
-    workspace: Workspace<f32>,
-    part: Buf<f32>,
-    /// Passes that may be taken, and θ of the last step within them.
-    passes: f64,
-    within: Buf<f32>,
 }
 
-impl Objective<f32> for Full<'_> {
+impl<C> Counted<'_, C> {
+    fn count(&self) {
+        self.data.count(self.rows);
+    }
+}
+
+impl<C: Objective<f32>> Objective<f32> for Counted<'_, C> {
     fn len(&self) -> usize {
-        self.network.n_theta()
+        self.of.len()
     }
     fn eval(&mut self, theta: &[f32], grad: &mut [f32]) -> f32 {
-        let mut value = 0.0;
-        grad.fill(0.0);
-        self.data.count(self.data.rows);
-        for x in chunks(self.data.images()) {
-            let share = x.cols() as f64 / self.data.rows as f64;
-            value += share * f64::from(risk(self.network, x, &mut self.workspace).eval(theta, &mut self.part));
-            elementwise::zip(grad, &self.part, |g, p| *g += share as f32 * p);
-        }
-        value as f32
-    }
-    fn stepped(&mut self, theta: &[f32], value: f64) -> bool {
-        let passes = self.data.passes.get();
-        if passes <= self.passes {
-            self.within.copy_from_slice(theta);
-        }
-        println!("    {passes:7.2} passes: risk {value:.4}");
-        passes < self.passes
+        self.count();
+        self.of.eval(theta, grad)
     }
 }
 
-/// The Gauss–Newton matrix of one of several parts of the training images; another one at each θ.
-struct Rotating<'a> {
-    parts: Vec<GaussNewton<'a, f32>>,
-    rows: usize,
-    now: usize,
-    data: &'a Data,
-}
-
-impl Curvature<f32> for Rotating<'_> {
+impl<C: Curvature<f32>> Curvature<f32> for Counted<'_, C> {
     fn at(&mut self, theta: &[f32]) {
-        self.now = (self.now + 1) % self.parts.len();
-        self.parts[self.now].at(theta);
-        self.data.count(self.rows);
+        // With the factors of the preconditioner.
+        self.count();
+        self.count();
+        self.of.at(theta);
     }
     fn product(&mut self, v: &[f32], out: &mut [f32]) {
-        self.parts[self.now].product(v, out);
-        self.data.count(self.rows);
+        self.count();
+        self.of.product(v, out);
+    }
+    fn precondition(&mut self, damping: f64, v: &[f32], out: &mut [f32]) {
+        self.of.precondition(damping, v, out);
     }
 }
 
@@ -323,6 +301,11 @@ fn momentum_at(t: usize, of: usize, most: f64) -> f64 {
     (1.0 - 0.5 / (t / 250 + 1) as f64).min(most)
 }
 
+/// Rows of a batch when this share of the passes is done.
+fn growing([first, last]: [usize; 2], done: f64) -> usize {
+    (first as f64 * (last as f64 / first as f64).powf(done)) as usize
+}
+
 fn train(plan: &Plan, data: &Data, passes: f64, seed: u64) -> Result<Score, Box<dyn Error>> {
     let network = network(plan.scale)?;
     let mut theta = network.init::<f32>(seed);
@@ -368,8 +351,7 @@ fn train(plan: &Plan, data: &Data, passes: f64, seed: u64) -> Result<Score, Box<
             let mut state = kfac.start::<f32>(&network)?;
             loop {
                 tell(&theta, &mut workspace);
-                let done = data.passes.get() / passes;
-                let rows = (first as f64 * (last as f64 / first as f64).powf(done)) as usize;
+                let rows = growing([first, last], data.passes.get() / passes);
                 let share = |share: f64| ((rows as f64 * share).ceil() as usize).max(Kfac::FEWEST).min(rows);
                 // The gradient, and every so often a look at the risk; the factors; the forward pass of the model and two products.
                 let cost =
@@ -384,22 +366,28 @@ fn train(plan: &Plan, data: &Data, passes: f64, seed: u64) -> Result<Score, Box<
             }
             println!("    lambda {}", state.damping());
         }
-        Method::HessianFree { damping, products, share } => {
-            let rows = data.rows / share;
-            let n_parts = 4.min(share);
-            let mut rooms: Vec<_> = (0..n_parts).map(|_| Workspace::new(&network, rows)).collect();
-            let of = |(i, room)| {
-                GaussNewton::new(risk(&network, part(data.images(), i * rows, (i + 1) * rows), room), &theta)
-            };
-            let parts = rooms.iter_mut().enumerate().map(of).collect();
-            let mut matrix = Rotating { parts, rows, now: 0, data };
-            let [grad, within] = [Buf::zeros(theta.len()), theta.clone()];
-            let workspace = Workspace::new(&network, CHUNK);
-            let mut f = Full { network: &network, data, workspace, part: grad, passes, within };
-            let stop = Stop { gradient: 0.0, evaluations: usize::MAX };
-            let mut at = theta.clone();
-            HessianFree { damping, products }.minimize(&mut f, &mut matrix, &mut at, &stop)?;
-            theta.copy_from_slice(&f.within);
+        Method::HessianFree { damping, products, rows: [first, last], part: share } => {
+            let last = last.min(data.rows);
+            let [mut workspace, mut second] = [last.max(CHUNK), last].map(|rows| Workspace::new(&network, rows));
+            let mut order = Order::new(data.rows, last, seed);
+            let mut by = Preconditioner::new(&network, 20, seed)?;
+            let mut state = HessianFree { damping, products }.start(theta.len());
+            let mut within = theta.clone();
+            loop {
+                tell(&theta, &mut workspace);
+                let rows = growing([first, last], data.passes.get() / passes);
+                let images = order.pick(data, rows);
+                let few = rows.div_ceil(share);
+                let matrix = GaussNewton::new(risk(&network, part(images, 0, few), &mut second), &theta);
+                let mut matrix = Counted { of: by.with(matrix), rows: few, data };
+                let mut f = Counted { of: risk(&network, images, &mut workspace), rows, data };
+                if state.step(&mut f, &mut matrix, &mut theta).is_err() || data.passes.get() > passes {
+                    break;
+                }
+                within.copy_from_slice(&theta);
+            }
+            println!("    lambda {}", state.damping());
+            theta = within;
         }
     }
     let seconds = began.elapsed().as_secs_f64();

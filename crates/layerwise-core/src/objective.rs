@@ -28,6 +28,12 @@ pub trait Curvature<S: Scalar> {
     fn at(&mut self, theta: &[S]);
     /// out ← B(θ) v.
     fn product(&mut self, v: &[S], out: &mut [S]);
+    /// out ← M⁻¹ v, for an M near B(θ) + λ I that is easily inverted, symmetric and positive definite, and the same until the next
+    /// [`Curvature::at`], which conjugate gradients are preconditioned by. M = I unless it is overridden.
+    fn precondition(&mut self, damping: f64, v: &[S], out: &mut [S]) {
+        let _ = damping;
+        out.copy_from_slice(v);
+    }
 }
 
 /// out ← ∇²f(θ) v, exactly: one gradient in dual numbers, of `f32` or `f64`. Returns f(θ).

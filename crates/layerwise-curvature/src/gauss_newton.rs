@@ -12,6 +12,7 @@ use layerwise_network::Supervised;
 use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Buf, Dual};
 
+use crate::kronecker::{Deltas, Kronecker};
 use crate::lifted::Lifted;
 use crate::spectral::Spectral;
 
@@ -63,6 +64,11 @@ where
             *dy = dual.eps;
         }
         network.backward(self.lifted.theta(), out, batch.x, workspace, *pass);
+    }
+
+    /// Averages the factors of this batch into those that are there, as [`Kronecker::observe`] does.
+    pub(crate) fn observe(&mut self, factors: &mut Kronecker<T>, deltas: Deltas, keep: f64) {
+        factors.observe(&mut self.risk, self.lifted.theta(), deltas, keep);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Source: Martens (2010), "Deep learning via Hessian-free optimization": λ by the rule of Levenberg and Marquardt (section 4.1),
 //! the end of the conjugate gradients by relative progress (4.4), their start from the last solution (4.5), and their best
-//! iterate by going back (4.6). Deliberately absent: the preconditioner (4.7), and curvature on a part of the rows (4.3).
+//! iterate by going back (4.6). The preconditioner (4.7) is that of the curvature, [`Curvature::precondition`]. Batches, with curvature
+//! on a part of their rows: Kiros (2013), "Training neural networks with stochastic Hessian-free optimization".
 
 use layerwise_core::{Curvature, End, Minimized, Objective, SolverError, Stop};
 use layerwise_tensor::orthogonal::dot;
@@ -21,6 +22,8 @@ const WARM: f64 = 0.95;
 const DECREASE: f64 = 1e-2;
 const SHORTER: f64 = 0.8;
 const MOST_TRIALS: usize = 60;
+/// A step that leads up even with more damping than this has nowhere to go.
+const HARDEST: f64 = 1e12;
 
 /// Minimizes by truncated Newton steps: what finds the way along deep and narrow valleys, at the price of many products a step.
 ///
@@ -47,6 +50,17 @@ impl HessianFree {
         should(self.products >= 1, "products", "at least 1", self.products)
     }
 
+    /// The start of a descent in n numbers, for steps on batches.
+    ///
+    /// Panics: if [`HessianFree::check`] fails.
+    pub fn start<S: Scalar>(&self, n: usize) -> HessianFreeState<S> {
+        if let Err(problem) = self.check() {
+            panic!("hessian-free: {problem}");
+        }
+        let [solution, grad, there, grad_there] = [(); 4].map(|()| Buf::zeros(n));
+        HessianFreeState { of: *self, damping: self.damping, solution, grad, there, grad_there, seen: false }
+    }
+
     /// Minimizes f from θ with products of its curvature: of its Gauss–Newton matrix, or of its Hessian where that is positive
     /// definite.
     ///
@@ -59,82 +73,152 @@ impl HessianFree {
         theta: &mut [S],
         stop: &Stop,
     ) -> Result<Minimized, SolverError> {
-        if let Err(problem) = self.check() {
-            panic!("hessian-free: {problem}");
-        }
-        let [mut grad, mut grad_there, mut there, mut step] = [(); 4].map(|()| Buf::zeros(theta.len()));
-        let mut done = Minimized::begin(f, theta, &mut grad, &mut grad_there)?;
+        let mut state = self.start(theta.len());
+        let mut done = Minimized::begin(f, theta, &mut state.grad, &mut state.grad_there)?;
         if done.end == End::NotFinite {
             return Ok(done);
         }
-        let mut damped = Damped { curvature, damping: self.damping };
         done.end = loop {
-            done.gradient = global_norm(&grad);
+            done.gradient = global_norm(&state.grad);
             if done.gradient <= stop.gradient {
                 break End::Gradient;
             }
-            damped.curvature.at(theta);
-            elementwise::each(&mut step, |d| *d *= S::of(WARM));
-            let iterates = damped.solve(&grad, &mut step, self.products);
-            // f at θ + α d; `there` and `grad_there` are of the last one asked.
-            let mut at = |d: &[S], alpha: f64| {
-                there.copy_from_slice(theta);
-                add_scaled(&mut there, alpha, d);
-                done.evaluations += 1;
-                let value = f.eval(&there, &mut grad_there).value();
-                if value.is_nan() { f64::INFINITY } else { value }
-            };
-            // Back from the last iterate, as long as f falls.
-            let mut best: Option<(&Iterate<S>, f64)> = None;
-            for iterate in iterates.iter().rev() {
-                let value = at(&iterate.d, 1.0);
-                if best.is_some_and(|(_, best)| value >= best) {
-                    break;
+            let damping = state.damping;
+            let step = state.advance(f, curvature, theta, done.value);
+            done.evaluations += step.evaluations;
+            if step.taken {
+                (done.value, done.steps) = (step.after, done.steps + 1);
+                if !state.seen {
+                    f.eval(theta, &mut state.grad_there);
+                    done.evaluations += 1;
                 }
-                best = Some((iterate, value));
-            }
-            let Some((iterate, mut value)) = best else { break End::NoProgress };
-            let ratio = (value - done.value) / iterate.model;
-            let slope = dot(&grad, &iterate.d);
-            let (mut alpha, mut trials) = (1.0, 0);
-            while value > done.value + DECREASE * alpha * slope.min(0.0) && trials < MOST_TRIALS {
-                alpha *= SHORTER;
-                trials += 1;
-                value = at(&iterate.d, alpha);
-            }
-            let falls = value < done.value;
-            if falls {
-                if trials == 0 {
-                    // Going back, another one was looked at last.
-                    value = at(&iterate.d, alpha);
-                }
-                theta.copy_from_slice(&there);
-                std::mem::swap(&mut grad, &mut grad_there);
-                (done.value, done.steps) = (value, done.steps + 1);
-                step.copy_from_slice(&iterate.d);
+                std::mem::swap(&mut state.grad, &mut state.grad_there);
                 if !f.stepped(theta, done.value) {
-                    done.gradient = global_norm(&grad);
+                    done.gradient = global_norm(&state.grad);
                     break End::Asked;
                 }
-            } else {
-                elementwise::each(&mut step, |d| *d = S::ZERO);
-            }
-            if !falls && damped.damping > 1e12 {
+            } else if damping > HARDEST {
                 break End::NoProgress;
             }
-            damped.damping *= match ratio {
-                // The paper does not say.
-                _ if !falls => 10.0,
-                ratio if ratio > 0.75 => 2.0 / 3.0,
-                ratio if ratio >= 0.25 => 1.0,
-                _ => 1.5,
-            };
             if done.evaluations >= stop.evaluations {
-                done.gradient = global_norm(&grad);
+                done.gradient = global_norm(&state.grad);
                 break if done.gradient <= stop.gradient { End::Gradient } else { End::Evaluations };
             }
         };
         Ok(done)
+    }
+}
+
+/// The numbers of a Hessian-free descent: the last solution, λ.
+#[derive(Clone, Debug)]
+pub struct HessianFreeState<S: Scalar> {
+    of: HessianFree,
+    damping: f64,
+    /// The last solution, from which the next one starts; 0 if there is none.
+    solution: Buf<S>,
+    grad: Buf<S>,
+    /// The place looked at last, and ∇f there.
+    there: Buf<S>,
+    grad_there: Buf<S>,
+    /// Whether `grad_there` is the gradient after the step.
+    seen: bool,
+}
+
+/// What a step of [`HessianFreeState`] saw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HessianFreeStep {
+    /// f before the step.
+    pub value: f64,
+    /// f after it; where it led up, at the shortest step that was tried.
+    pub after: f64,
+    /// Whether θ has changed: f fell.
+    pub taken: bool,
+    /// Evaluations of f with its gradient.
+    pub evaluations: usize,
+}
+
+impl<S: Scalar> HessianFreeState<S> {
+    /// λ now.
+    pub fn damping(&self) -> f64 {
+        self.damping
+    }
+
+    /// One step of f, which may be the risk on other rows at each call, with products of the curvature on some of them at θ.
+    ///
+    /// Cost: the products, and about four evaluations of f. Errors: f or its gradient is not finite at θ, which is then as before.
+    /// Panics: unless all have the length of the state.
+    pub fn step(
+        &mut self,
+        f: &mut dyn Objective<S>,
+        curvature: &mut dyn Curvature<S>,
+        theta: &mut [S],
+    ) -> Result<HessianFreeStep, SolverError> {
+        let value = f.eval(theta, &mut self.grad).value();
+        if !value.is_finite() || !elementwise::all_finite(&self.grad) {
+            return Err(SolverError::Curvature(format!(
+                "hessian-free: the risk should be finite with its gradient, got {value}"
+            )));
+        }
+        let step = self.advance(f, curvature, theta, value);
+        Ok(HessianFreeStep { evaluations: step.evaluations + 1, ..step })
+    }
+
+    /// A step from θ, where f is `value` and its gradient is in place.
+    fn advance(
+        &mut self,
+        f: &mut dyn Objective<S>,
+        curvature: &mut dyn Curvature<S>,
+        theta: &mut [S],
+        value: f64,
+    ) -> HessianFreeStep {
+        let HessianFreeState { of, damping, solution, grad, there, grad_there, seen } = self;
+        curvature.at(theta);
+        elementwise::each(solution, |d| *d *= S::of(WARM));
+        let iterates = Damped { curvature, damping: *damping }.solve(grad, solution, of.products);
+        let mut evaluations = 0;
+        // f at θ + α d; `there` and `grad_there` are of the last one asked.
+        let mut at = |d: &[S], alpha: f64| {
+            there.copy_from_slice(theta);
+            add_scaled(there, alpha, d);
+            evaluations += 1;
+            let value = f.eval(there, grad_there).value();
+            if value.is_nan() { f64::INFINITY } else { value }
+        };
+        // Back from the last iterate, as long as f falls.
+        let (mut best, mut after) = (iterates.len() - 1, f64::INFINITY);
+        for (i, iterate) in iterates.iter().enumerate().rev() {
+            let there = at(&iterate.d, 1.0);
+            if i < best && there >= after {
+                break;
+            }
+            (best, after) = (i, there);
+        }
+        let Iterate { d, model } = &iterates[best];
+        let ratio = (after - value) / model;
+        let slope = dot(grad, d).min(0.0);
+        let (mut alpha, mut trials) = (1.0, 0);
+        while after > value + DECREASE * alpha * slope && trials < MOST_TRIALS {
+            alpha *= SHORTER;
+            trials += 1;
+            after = at(d, alpha);
+        }
+        let taken = after < value;
+        if taken {
+            add_scaled(theta, alpha, d);
+            solution.copy_from_slice(d);
+        } else {
+            elementwise::each(solution, |d| *d = S::ZERO);
+        }
+        // Going back, another iterate was looked at last.
+        *seen = trials > 0;
+        *damping *= match ratio {
+            // The paper does not say.
+            _ if !taken => 10.0,
+            ratio if ratio > 0.75 => 2.0 / 3.0,
+            ratio if ratio >= 0.25 => 1.0,
+            _ => 1.5,
+        };
+        HessianFreeStep { value, after, taken, evaluations }
     }
 }
 
@@ -156,14 +240,15 @@ impl<S: Scalar> Damped<'_, S> {
         add_scaled(out, self.damping, v);
     }
 
-    /// Conjugate gradients for (B + λ I) d = −g from d; some iterates, and the last one.
+    /// Preconditioned conjugate gradients for (B + λ I) d = −g from d; some iterates, and the last one.
     fn solve(&mut self, grad: &[S], d: &mut [S], products: usize) -> Vec<Iterate<S>> {
-        let [mut rest, mut product] = [(); 2].map(|()| Buf::zeros(d.len()));
+        let [mut rest, mut product, mut near] = [(); 3].map(|()| Buf::zeros(d.len()));
         self.product(d, &mut rest);
         add_scaled(&mut rest, 1.0, grad);
-        let mut direction = rest.clone();
+        self.curvature.precondition(self.damping, &rest, &mut near);
+        let mut direction = near.clone();
         elementwise::each(&mut direction, |p| *p = -*p);
-        let mut square = dot(&rest, &rest);
+        let mut square = dot(&rest, &near);
         // φ = dᵀ A d / 2 + gᵀ d with A d = rest − g.
         let damped = |rest: &[S], d: &[S]| 0.5 * (dot(rest, d) + dot(grad, d));
         let mut progress = vec![damped(&rest, d)];
@@ -191,9 +276,10 @@ impl<S: Scalar> Damped<'_, S> {
                 next = (i as f64 * APART).ceil() as usize;
                 keep(&mut iterates, d, now, self.damping);
             }
-            let before = std::mem::replace(&mut square, dot(&rest, &rest));
+            self.curvature.precondition(self.damping, &rest, &mut near);
+            let before = std::mem::replace(&mut square, dot(&rest, &near));
             let share = S::of(square / before);
-            elementwise::zip(&mut direction, &rest, |p, r| *p = share * *p - r);
+            elementwise::zip(&mut direction, &near, |p, r| *p = share * *p - r);
         }
         keep(&mut iterates, d, progress[progress.len() - 1], self.damping);
         iterates

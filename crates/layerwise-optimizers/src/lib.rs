@@ -129,7 +129,7 @@ pub use config::{
 };
 pub use decay_weights::{DecayOn, DecayWeights};
 pub use free_from_schedule::FreeFromSchedule;
-pub use hessian_free::HessianFree;
+pub use hessian_free::{HessianFree, HessianFreeState, HessianFreeStep};
 pub use lbfgs::Lbfgs;
 pub use nonlinear_conjugate_gradient::NonlinearConjugateGradient;
 pub use only::Only;

@@ -1,5 +1,5 @@
 //! How many evaluations argmin's L-BFGS and nonlinear conjugate gradient take to the minima of its test functions:
-//! `cargo run --release > ../../../crates/layerwise-optimizers/tests/reference/argmin.json`.
+//! `cargo run --release > ../../../crates/layerwise-optimizers/tests/all/reference/argmin.json`.
 //!
 //! An evaluation is one of the value or one of the gradient; they are counted until a value within 10⁻⁸ of the minimum is seen.
 //! Both solvers have argmin's defaults (line search of Moré and Thuente, ten pairs) except that they go on for up to 1000

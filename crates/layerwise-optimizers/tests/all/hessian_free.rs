@@ -23,6 +23,8 @@ struct Run {
 
 /// f with its gradient.
 type Function = dyn Fn(&[f64]) -> (f64, Vec<f64>);
+/// λ and r to M⁻¹ r.
+type Near = dyn Fn(f64, &[f64]) -> Vec<f64>;
 /// B(θ) v.
 type Product = dyn Fn(&[f64], &[f64]) -> Vec<f64>;
 
@@ -30,6 +32,8 @@ struct Problem {
     n: usize,
     f: Box<Function>,
     product: Box<Product>,
+    /// λ, r ↦ M⁻¹ r.
+    near: Option<Box<Near>>,
 }
 
 fn values<S: Scalar>(x: &[S]) -> Vec<f64> {
@@ -58,6 +62,10 @@ impl<S: Scalar> Curvature<S> for At<'_> {
         let product = (self.0.product)(&self.1, &values(v));
         out.iter_mut().zip(product).for_each(|(out, p)| *out = S::of(p));
     }
+    fn precondition(&mut self, damping: f64, v: &[S], out: &mut [S]) {
+        let near = self.0.near.as_ref().map_or(values(v), |near| near(damping, &values(v)));
+        out.iter_mut().zip(near).for_each(|(out, p)| *out = S::of(p));
+    }
 }
 
 fn rosenbrock() -> Problem {
@@ -71,12 +79,16 @@ fn rosenbrock() -> Problem {
         let along = jacobian.map(|row| row[0] * v[0] + row[1] * v[1]);
         (0..2).map(|i| 2.0 * jacobian.iter().zip(along).map(|(row, a)| row[i] * a).sum::<f64>()).collect()
     };
-    Problem { n: 2, f: Box::new(f), product: Box::new(product) }
+    Problem { n: 2, f: Box::new(f), product: Box::new(product), near: None }
+}
+
+fn coefficients(n: usize, far: f64) -> Vec<f64> {
+    (0..n).map(|i| far.powf(i as f64 / (n - 1) as f64)).collect()
 }
 
 /// Σ c_i x_i² / 2 + x_i⁴ / 4 − x_i with c from 1 to `far` in equal ratios; B is a share of the Hessian.
 fn bowls(n: usize, far: f64, share: f64) -> Problem {
-    let c: Vec<f64> = (0..n).map(|i| far.powf(i as f64 / (n - 1) as f64)).collect();
+    let c = coefficients(n, far);
     let curvature = c.clone();
     let f = move |x: &[f64]| {
         let value = c.iter().zip(x).map(|(c, x)| 0.5 * c * x * x + 0.25 * x.powi(4) - x).sum();
@@ -85,7 +97,7 @@ fn bowls(n: usize, far: f64, share: f64) -> Problem {
     let product = move |x: &[f64], v: &[f64]| {
         curvature.iter().zip(x).zip(v).map(|((c, x), v)| share * (c + 3.0 * x * x) * v).collect()
     };
-    Problem { n, f: Box::new(f), product: Box::new(product) }
+    Problem { n, f: Box::new(f), product: Box::new(product), near: None }
 }
 
 fn problem(name: &str) -> (Problem, Vec<f64>) {
@@ -96,15 +108,20 @@ fn problem(name: &str) -> (Problem, Vec<f64>) {
         "too little curvature" => (bowls(40, 100.0, 0.02), down),
         "too much curvature" => (bowls(40, 100.0, 4.0), down),
         "long" => (bowls(300, 1e4, 1.0), vec![1.0; 300]),
+        "preconditioned" => {
+            let c = coefficients(300, 1e4);
+            let near = move |damping: f64, r: &[f64]| c.iter().zip(r).map(|(c, r)| r / (c + damping)).collect();
+            (Problem { near: Some(Box::new(near)), ..bowls(300, 1e4, 1.0) }, vec![1.0; 300])
+        }
         // A slope that promises more than there is.
         "lie" => {
             let f = |x: &[f64]| (x[0].abs(), vec![3.0]);
-            (Problem { n: 1, f: Box::new(f), product: Box::new(|_, v| v.to_vec()) }, vec![0.5])
+            (Problem { n: 1, f: Box::new(f), product: Box::new(|_, v| v.to_vec()), near: None }, vec![0.5])
         }
         // Nowhere lower than at the start, whatever the slope says: the damping grows until its end.
         "flat" => {
             let f = |_: &[f64]| (1.0, vec![1.0]);
-            (Problem { n: 1, f: Box::new(f), product: Box::new(|_, v| v.to_vec()) }, vec![0.25])
+            (Problem { n: 1, f: Box::new(f), product: Box::new(|_, v| v.to_vec()), near: None }, vec![0.25])
         }
         other => panic!("no problem {other}"),
     }
@@ -139,4 +156,56 @@ fn every_step_is_that_of_the_paper() {
         };
         assert_eq!(end, run.end, "{run:?}: {done:?}");
     }
+}
+
+/// Batches: every step sees the same bowl from another side, and λ, the last solution and the products go on.
+#[test]
+fn steps_on_batches_are_those_of_the_whole_where_all_batches_are_the_same() {
+    let solver = HessianFree { damping: 1.0, products: 6 };
+    let (mut f, start) = problem("few products");
+    let (copy, _) = problem("few products");
+    let mut state = solver.start::<f64>(start.len());
+    let mut theta = start.clone();
+    let mut value = f64::INFINITY;
+    for steps in 1..=5 {
+        let step = state.step(&mut f, &mut At(&copy, Vec::new()), &mut theta).expect("finite");
+        assert!(step.taken && step.after < step.value && step.value <= value, "{step:?}");
+        value = step.after;
+        // As many steps of the whole: the budget is looked at after each of them.
+        let (mut whole, mut evaluations) = (start.clone(), 3);
+        let done = loop {
+            whole.copy_from_slice(&start);
+            let stop = Stop { gradient: 0.0, evaluations };
+            let done = solver.minimize(&mut f, &mut At(&copy, Vec::new()), &mut whole, &stop).expect("the same twice");
+            if done.steps >= steps {
+                break done;
+            }
+            evaluations = done.evaluations + 1;
+        };
+        assert_eq!((done.steps, done.value), (steps, step.after), "{done:?}");
+        assert_eq!(whole, theta);
+    }
+    // λ fell by a third at each of these good steps.
+    assert!((state.damping() - (2.0f64 / 3.0).powi(5)).abs() < 1e-12, "{}", state.damping());
+}
+
+#[test]
+fn a_batch_that_is_not_finite_or_leads_up_changes_nothing() {
+    let mut state = HessianFree { damping: 1.0, products: 3 }.start::<f64>(1);
+    let (mut flat, _) = problem("flat");
+    let (copy, _) = problem("flat");
+    let mut theta = [0.25];
+    let step = state.step(&mut flat, &mut At(&copy, Vec::new()), &mut theta).expect("finite");
+    // The gradient, the iterates, and 60 shorter steps.
+    assert!(!step.taken && step.evaluations > 60, "{step:?}");
+    assert_eq!((theta, state.damping()), ([0.25], 10.0));
+    let mut broken = Problem { f: Box::new(|_: &[f64]| (f64::NAN, vec![1.0])), ..problem("flat").0 };
+    let error = state.step(&mut broken, &mut At(&copy, Vec::new()), &mut theta).expect_err("not finite");
+    assert!(
+        error.to_string().contains("hessian-free: the risk should be finite with its gradient, got NaN"),
+        "{error}"
+    );
+    let mut steep = Problem { f: Box::new(|_: &[f64]| (1.0, vec![f64::INFINITY])), ..problem("flat").0 };
+    assert!(state.step(&mut steep, &mut At(&copy, Vec::new()), &mut theta).is_err());
+    assert_eq!((theta, state.damping()), ([0.25], 10.0));
 }

@@ -21,16 +21,17 @@ def plus(a, s, b):
 seen = collections.Counter()
 
 
-def conjugate_gradients(product, gradient, start, most):
-    """Iterates d of A d = -g with A d itself, kept at 1, 2, 3, 4, 6, 8, 11, ... and at the end (section 4.4 and 4.6)."""
+def conjugate_gradients(product, near, gradient, start, most):
+    """Iterates d of A d = -g with A d itself, kept at 1, 2, 3, 4, 6, 8, 11, ... and at the end (section 4.4 and 4.6), preconditioned
+    by r -> near(r) (4.7)."""
     d = list(start)
     residual = plus(product(d), 1.0, gradient)
-    p = [-r for r in residual]
+    p = [-r for r in near(residual)]
     phi = [0.5 * dot(residual, d) + 0.5 * dot(gradient, d)]
     kept, following = [], 1
     for i in range(1, most + 1):
         ap = product(p)
-        curvature, rr = dot(p, ap), dot(residual, residual)
+        curvature, rr = dot(p, ap), dot(residual, near(residual))
         if not (math.isfinite(curvature) and curvature > 0 and rr > 0):
             seen["no curvature"] += 1
             break
@@ -45,20 +46,22 @@ def conjugate_gradients(product, gradient, start, most):
         if i == following:
             following = math.ceil(i * 1.3)
             kept.append((list(d), phi[i]))
-        beta = dot(residual, residual) / rr
-        p = [beta * x - r for x, r in zip(p, residual)]
+        closer = near(residual)
+        beta = dot(residual, closer) / rr
+        p = [beta * x - r for x, r in zip(p, closer)]
     kept.append((list(d), phi[-1]))
     return kept
 
 
-def hessian_free(f, curvature, theta, damping, products, most):
+def hessian_free(f, curvature, precondition, theta, damping, products, most):
     theta = list(theta)
     value, gradient = f(theta)
     evaluations, steps, d = 2, 0, [0.0] * len(theta)
     end = "gradient"
     while math.sqrt(dot(gradient, gradient)) > 1e-10:
         multiply = curvature(theta)
-        kept = conjugate_gradients(lambda v: plus(multiply(v), damping, v), gradient, [0.95 * x for x in d], products)
+        damped, near = lambda v: plus(multiply(v), damping, v), precondition(damping)
+        kept = conjugate_gradients(damped, near, gradient, [0.95 * x for x in d], products)
         best = None
         for d_there, phi in reversed(kept):
             there = f(plus(theta, 1.0, d_there))[0]
@@ -129,7 +132,14 @@ def bowls(n, far):
     def curvature(share):
         return lambda x: lambda v: [share * (a + 3 * u**2) * w for a, u, w in zip(c, x, v)]
 
-    return f, curvature
+    def diagonal(damping):
+        return lambda r: [x / (a + damping) for a, x in zip(c, r)]
+
+    return f, curvature, diagonal
+
+
+def itself(damping):
+    return lambda r: r
 
 
 def lie(x):
@@ -142,25 +152,26 @@ def flat(x):
     return 1.0, [1.0]
 
 
-wide, wides = bowls(40, 100.0)
-long, longs = bowls(300, 1e4)
+wide, wides, _ = bowls(40, 100.0)
+long, longs, diagonal = bowls(300, 1e4)
 CASES = {
-    "valley": (rosenbrock, valley, [-1.2, 1.0], 1.0, 250, [3, 10, 40, 90]),
-    "strong start": (rosenbrock, valley, [-1.2, 1.0], 1e3, 1, [10, 40, 90]),
-    "bowls": (wide, wides(1.0), [2.0 - 0.1 * i for i in range(40)], 1.0, 250, [5, 20, 30]),
-    "few products": (wide, wides(1.0), [2.0 - 0.1 * i for i in range(40)], 1.0, 6, [5, 20, 40]),
-    "too little curvature": (wide, wides(0.02), [2.0 - 0.1 * i for i in range(40)], 0.01, 250, [5, 30, 60]),
-    "too much curvature": (wide, wides(4.0), [2.0 - 0.1 * i for i in range(40)], 1.0, 250, [5, 30, 60]),
-    "long": (long, longs(1.0), [1.0] * 300, 1e-3, 250, [5, 20, 25]),
-    "lie": (lie, lambda x: lambda v: [1.0 * v[0]], [0.5], 1.0, 250, [5, 100]),
-    "flat": (flat, lambda x: lambda v: [1.0 * v[0]], [0.25], 1.0, 250, [10000]),
+    "valley": (rosenbrock, valley, itself, [-1.2, 1.0], 1.0, 250, [3, 10, 40, 90]),
+    "strong start": (rosenbrock, valley, itself, [-1.2, 1.0], 1e3, 1, [10, 40, 90]),
+    "bowls": (wide, wides(1.0), itself, [2.0 - 0.1 * i for i in range(40)], 1.0, 250, [5, 20, 30]),
+    "few products": (wide, wides(1.0), itself, [2.0 - 0.1 * i for i in range(40)], 1.0, 6, [5, 20, 40]),
+    "too little curvature": (wide, wides(0.02), itself, [2.0 - 0.1 * i for i in range(40)], 0.01, 250, [5, 30, 60]),
+    "too much curvature": (wide, wides(4.0), itself, [2.0 - 0.1 * i for i in range(40)], 1.0, 250, [5, 30, 60]),
+    "long": (long, longs(1.0), itself, [1.0] * 300, 1e-3, 250, [5, 20, 25]),
+    "preconditioned": (long, longs(1.0), diagonal, [1.0] * 300, 1e-3, 5, [5, 12, 18]),
+    "lie": (lie, lambda x: lambda v: [1.0 * v[0]], itself, [0.5], 1.0, 250, [5, 100]),
+    "flat": (flat, lambda x: lambda v: [1.0 * v[0]], itself, [0.25], 1.0, 250, [10000]),
 }
 
 runs = []
-for name, (f, curvature, start, damping, products, budgets) in CASES.items():
+for name, (f, curvature, precondition, start, damping, products, budgets) in CASES.items():
     for most in budgets:
         seen.clear()
-        run = hessian_free(f, curvature, start, damping, products, most)
+        run = hessian_free(f, curvature, precondition, start, damping, products, most)
         print(name, most, dict(seen), run["value"], run["steps"], run["evaluations"], file=sys.stderr)
         runs.append({"name": name, "damping": damping, "products": products, "most": most, **run})
 json.dump(runs, sys.stdout, indent=None, separators=(",", ":"))

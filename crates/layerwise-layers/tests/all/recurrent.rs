@@ -1,6 +1,5 @@
 //! Recurrent layers: PyTorch's outputs and gradients (`reference/recurrent.json`, made by `reference/recurrent.py`), padding,
 //! truncation and Ω. The gradient check is in `verification.rs`.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 

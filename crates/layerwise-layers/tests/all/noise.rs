@@ -2,7 +2,6 @@
 //!
 //! Each mean is over 200,000 independent draws and may lie 6.5 standard errors from its expectation: by luck it does so with a
 //! probability of 10⁻¹⁰, and the seeds are fixed.
-#![allow(clippy::unwrap_used)]
 
 use layerwise_core::{Forward, Layer, LayerKernel, Params, Pass};
 use layerwise_layers::{AlphaDropout, DropConnect, GaussianDropout, GaussianNoise, NoisyDense};

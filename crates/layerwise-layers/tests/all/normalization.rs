@@ -1,5 +1,4 @@
 //! Layers that keep the signal alive, by their formulas: normalized numbers, statistics, gates, lengths of weights, shortcuts.
-#![allow(clippy::unwrap_used)]
 
 use layerwise_core::{Forward, Init, Layer, LayerKernel, Params, Pass, Plan, Role, Settle};
 use layerwise_layers::{BatchNorm, Highway, LayerNorm, NormedDense, Skip};

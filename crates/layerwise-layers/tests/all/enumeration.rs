@@ -3,7 +3,6 @@
 //! A mask that is given makes dropout a deterministic layer (`Masked`), so a sum over masks, each times its probability, is an
 //! expectation without sampling. Sources: Hinton et al. (2012), "Improving neural networks by preventing co-adaptation of feature
 //! detectors" (geometric mean); Srivastava et al. (2014), section 9.1, and Wager, Wang and Liang (2013) (ridge regression).
-#![allow(clippy::unwrap_used)]
 
 use layerwise_activations::Tanh;
 use layerwise_core::{
