@@ -114,11 +114,17 @@ fn plans() -> Vec<Plan> {
     let nag = |rate, most| Method::Nesterov { rate, most };
     let heavy = |rate, most| Method::Momentum { rate, most };
     let kfac = |damping| Method::Kfac { damping, rows: [500, 5000] };
-    let free = |damping, products| Method::HessianFree { damping, products, rows: [500, 5000], part: 4 };
-    let mut plans: Vec<Plan> =
-        [nag(0.01, 0.99), kfac(150.0), Method::Adam { rate: 1e-3 }, free(45.0, 8), heavy(0.01, 0.99), heavy(0.05, 0.0)]
-            .map(|method| Plan { method, scale: 1.0 })
-            .into();
+    let free = |damping, products, part| Method::HessianFree { damping, products, rows: [500, 5000], part };
+    let mut plans: Vec<Plan> = [
+        nag(0.01, 0.99),
+        kfac(150.0),
+        Method::Adam { rate: 1e-3 },
+        free(45.0, 8, 8),
+        heavy(0.01, 0.99),
+        heavy(0.05, 0.0),
+    ]
+    .map(|method| Plan { method, scale: 1.0 })
+    .into();
     plans.extend([0.25, 0.5, 2.0, 4.0].map(|scale| Plan { method: nag(0.01, 0.99), scale }));
     let rest = [
         nag(0.05, 0.9),
@@ -126,14 +132,15 @@ fn plans() -> Vec<Plan> {
         kfac(15.0),
         kfac(1.0),
         kfac(0.1),
-        free(150.0, 5),
+        free(45.0, 8, 4),
+        free(45.0, 4, 8),
         nag(0.05, 0.99),
         Method::Adam { rate: 3e-3 },
         heavy(0.2, 0.0),
         nag(0.01, 0.9),
         Method::Adam { rate: 3e-4 },
         heavy(0.01, 0.9),
-        free(45.0, 15),
+        free(45.0, 15, 8),
         heavy(0.05, 0.99),
         heavy(0.01, 0.0),
         nag(0.002, 0.99),

@@ -16,6 +16,9 @@ use crate::spectral::CurvatureError;
 /// The largest share of the old factors in their average.
 const KEEP: f64 = 0.95;
 
+/// Inverses are new once λ is so many times larger or smaller than theirs.
+const FAR: f64 = 4.0;
+
 /// The factors of a descent, which outlive its batches.
 #[derive(Clone, Debug)]
 pub struct Preconditioner<T: Real> {
@@ -32,7 +35,8 @@ impl<T: Real + Plane> Preconditioner<T>
 where
     Dual<T>: Number,
 {
-    /// No factors yet. They are averaged at every θ, and inverted at each of the first three, then at every `every`-th.
+    /// No factors yet. They are averaged at every θ, and inverted at each of the first three, then at every `every`-th, and when λ has
+    /// changed much.
     ///
     /// Errors: a layer with parameters that is not dense. Panics: if `every` is 0.
     pub fn new(network: &Network, every: u64, seed: u64) -> Result<Self, CurvatureError> {
@@ -68,7 +72,9 @@ where
         let keep = (1.0 - 1.0 / *uses as f64).min(KEEP);
         let key = Key::new(*seed, Purpose::Direction).step(*uses);
         self.matrix.observe(factors, Deltas::Sampled { key }, keep);
-        if (*inverted == 0.0 || *uses <= 3 || uses.is_multiple_of(*every)) && factors.invert(damping.sqrt()).is_ok() {
+        // With none yet, λ is far from 0.
+        let far = !(*inverted / FAR..=*inverted * FAR).contains(&damping);
+        if (far || *uses <= 3 || uses.is_multiple_of(*every)) && factors.invert(damping.sqrt()).is_ok() {
             *inverted = damping;
         }
     }

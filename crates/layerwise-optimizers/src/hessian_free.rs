@@ -2,7 +2,7 @@
 //!
 //! Source: Martens (2010), "Deep learning via Hessian-free optimization": λ by the rule of Levenberg and Marquardt (section 4.1),
 //! the end of the conjugate gradients by relative progress (4.4), their start from the last solution (4.5), and their best
-//! iterate by going back (4.6). The preconditioner (4.7) is that of the curvature, [`Curvature::precondition`]. Batches, with curvature
+//! iterate by going back (4.6), only where the model is wrong about the last one. The preconditioner (4.7) is that of the curvature, [`Curvature::precondition`]. Batches, with curvature
 //! on a part of their rows: Kiros (2013), "Training neural networks with stochastic Hessian-free optimization".
 
 use layerwise_core::{Curvature, End, Minimized, Objective, SolverError, Stop};
@@ -22,6 +22,8 @@ const WARM: f64 = 0.95;
 const DECREASE: f64 = 1e-2;
 const SHORTER: f64 = 0.8;
 const MOST_TRIALS: usize = 60;
+/// A fall of f that is more than this share of what the model says means that the model is right.
+const RIGHT: f64 = 0.75;
 /// A step that leads up even with more damping than this has nowhere to go.
 const HARDEST: f64 = 1e12;
 
@@ -145,7 +147,7 @@ impl<S: Scalar> HessianFreeState<S> {
 
     /// One step of f, which may be the risk on other rows at each call, with products of the curvature on some of them at θ.
     ///
-    /// Cost: the products, and about four evaluations of f. Errors: f or its gradient is not finite at θ, which is then as before.
+    /// Cost: the products, and two to four evaluations of f. Errors: f or its gradient is not finite at θ, which is then as before.
     /// Panics: unless all have the length of the state.
     pub fn step(
         &mut self,
@@ -184,17 +186,21 @@ impl<S: Scalar> HessianFreeState<S> {
             let value = f.eval(there, grad_there).value();
             if value.is_nan() { f64::INFINITY } else { value }
         };
-        // Back from the last iterate, as long as f falls.
-        let (mut best, mut after) = (iterates.len() - 1, f64::INFINITY);
-        for (i, iterate) in iterates.iter().enumerate().rev() {
-            let there = at(&iterate.d, 1.0);
-            if i < best && there >= after {
+        // Back from the last iterate, as long as f falls; not where the model is right about the last, since it says less of the others.
+        let last = iterates.len() - 1;
+        let (mut best, mut after, mut looked) = (last, at(&iterates[last].d, 1.0), last);
+        let mut ratio = (after - value) / iterates[last].model;
+        // Also for a NaN.
+        while !(ratio > RIGHT && best == last) && looked > 0 {
+            looked -= 1;
+            let there = at(&iterates[looked].d, 1.0);
+            if there >= after {
                 break;
             }
-            (best, after) = (i, there);
+            (best, after) = (looked, there);
+            ratio = (after - value) / iterates[best].model;
         }
-        let Iterate { d, model } = &iterates[best];
-        let ratio = (after - value) / model;
+        let d = &iterates[best].d;
         let slope = dot(grad, d).min(0.0);
         let (mut alpha, mut trials) = (1.0, 0);
         while after > value + DECREASE * alpha * slope && trials < MOST_TRIALS {
@@ -209,12 +215,11 @@ impl<S: Scalar> HessianFreeState<S> {
         } else {
             elementwise::each(solution, |d| *d = S::ZERO);
         }
-        // Going back, another iterate was looked at last.
-        *seen = trials > 0;
+        *seen = trials > 0 || looked == best;
         *damping *= match ratio {
             // The paper does not say.
             _ if !taken => 10.0,
-            ratio if ratio > 0.75 => 2.0 / 3.0,
+            ratio if ratio > RIGHT => 2.0 / 3.0,
             ratio if ratio >= 0.25 => 1.0,
             _ => 1.5,
         };
