@@ -119,7 +119,7 @@ fn plans() -> Vec<Plan> {
         nag(0.01, 0.99),
         kfac(150.0),
         Method::Adam { rate: 1e-3 },
-        free(45.0, 8, 8),
+        free(2.0, 5, 4),
         heavy(0.01, 0.99),
         heavy(0.05, 0.0),
     ]
@@ -127,23 +127,21 @@ fn plans() -> Vec<Plan> {
     .into();
     plans.extend([0.25, 0.5, 2.0, 4.0].map(|scale| Plan { method: nag(0.01, 0.99), scale }));
     let rest = [
-        nag(0.05, 0.9),
-        heavy(0.05, 0.9),
-        kfac(15.0),
-        kfac(1.0),
-        kfac(0.1),
-        free(45.0, 8, 4),
-        free(45.0, 4, 8),
         nag(0.05, 0.99),
+        nag(0.05, 0.9),
         Method::Adam { rate: 3e-3 },
+        heavy(0.05, 0.99),
+        heavy(0.05, 0.9),
         heavy(0.2, 0.0),
         nag(0.01, 0.9),
         Method::Adam { rate: 3e-4 },
-        heavy(0.01, 0.9),
-        free(45.0, 15, 8),
-        heavy(0.05, 0.99),
-        heavy(0.01, 0.0),
         nag(0.002, 0.99),
+        heavy(0.01, 0.9),
+        kfac(15.0),
+        kfac(1.0),
+        free(45.0, 8, 4),
+        free(2.0, 8, 8),
+        heavy(0.01, 0.0),
     ];
     plans.extend(rest.map(|method| Plan { method, scale: 1.0 }));
     plans
@@ -378,7 +376,7 @@ fn train(plan: &Plan, data: &Data, passes: f64, seed: u64) -> Result<Score, Box<
             let [mut workspace, mut second] = [last.max(CHUNK), last].map(|rows| Workspace::new(&network, rows));
             let mut order = Order::new(data.rows, last, seed);
             let mut by = Preconditioner::new(&network, 20, seed)?;
-            let mut state = HessianFree { damping, products }.start(theta.len());
+            let mut state = HessianFree { damping, products, adapt: 0.95 }.start(theta.len());
             let mut within = theta.clone();
             loop {
                 tell(&theta, &mut workspace);

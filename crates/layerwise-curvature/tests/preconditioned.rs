@@ -42,7 +42,7 @@ fn after_steps(steps: usize, preconditioned: bool) -> f64 {
     let mut theta = network.init::<f64>(1).to_vec();
     let [mut room, mut second] = [(); 2].map(|()| Workspace::new(&network, ROWS));
     let mut by = Preconditioner::new(&network, 2, 1).unwrap();
-    let mut state = HessianFree { damping: 1e-3, products: 2 }.start(theta.len());
+    let mut state = HessianFree { damping: 1e-3, products: 2, ..HessianFree::default() }.start(theta.len());
     let mut f = risk(&network, &x, &classes, &mut room);
     let mut after = f64::NAN;
     for _ in 0..steps {

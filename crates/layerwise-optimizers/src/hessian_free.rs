@@ -36,20 +36,24 @@ pub struct HessianFree {
     pub damping: f64,
     /// Products a step, at most.
     pub products: usize,
+    /// Factor on λ after a step about which the model was right, above 0 and below 1; after one about which it was wrong, λ is
+    /// divided by it. On batches λ should change slowly, as by 0.95: each flatters the step that was made for it.
+    pub adapt: f64,
 }
 
-/// λ = 1 and 250 products.
+/// λ = 1, 250 products, 2/3.
 impl Default for HessianFree {
     fn default() -> Self {
-        HessianFree { damping: 1.0, products: 250 }
+        HessianFree { damping: 1.0, products: 250, adapt: 2.0 / 3.0 }
     }
 }
 
 impl HessianFree {
-    /// Errors: a damping that is not above 0, no product.
+    /// Errors: a damping that is not above 0, no product, a factor out of range.
     pub fn check(&self) -> Result<(), String> {
         check_positive("damping", self.damping)?;
-        should(self.products >= 1, "products", "at least 1", self.products)
+        should(self.products >= 1, "products", "at least 1", self.products)?;
+        should(self.adapt > 0.0 && self.adapt < 1.0, "adapt", "above 0 and below 1", self.adapt)
     }
 
     /// The start of a descent in n numbers, for steps on batches.
@@ -219,9 +223,9 @@ impl<S: Scalar> HessianFreeState<S> {
         *damping *= match ratio {
             // The paper does not say.
             _ if !taken => 10.0,
-            ratio if ratio > RIGHT => 2.0 / 3.0,
+            ratio if ratio > RIGHT => of.adapt,
             ratio if ratio >= 0.25 => 1.0,
-            _ => 1.5,
+            _ => 1.0 / of.adapt,
         };
         HessianFreeStep { value, after, taken, evaluations }
     }

@@ -185,7 +185,9 @@ impl Solvers {
             return Err(named(format!("gradient should be finite and at least 0, got {}", self.gradient())));
         }
         match *self {
-            Solvers::Truncated(Truncated { damping, products, .. }) => HessianFree { damping, products }.check(),
+            Solvers::Truncated(Truncated { damping, products, .. }) => {
+                HessianFree { damping, products, ..HessianFree::default() }.check()
+            }
             Solvers::KroneckerFactored(solver) => solver.kfac(0).check(),
             Solvers::LeavesSaddles(LeavesSaddles { products: 0, .. }) => {
                 Err("products should be at least 1, got 0".into())
@@ -283,7 +285,12 @@ impl Solvers {
                 leave.minimize(&mut f, &mut Hessian::new(again, &start), theta, &stop)
             }
             Solvers::Truncated(Truncated { damping, products, .. }) => {
-                HessianFree { damping, products }.minimize(&mut f, &mut GaussNewton::new(again, &start), theta, &stop)
+                HessianFree { damping, products, ..HessianFree::default() }.minimize(
+                    &mut f,
+                    &mut GaussNewton::new(again, &start),
+                    theta,
+                    &stop,
+                )
             }
             Solvers::KroneckerFactored(solver) => solver.kfac(seed).minimize(&mut f.f, theta, &stop, f.stepped),
         }

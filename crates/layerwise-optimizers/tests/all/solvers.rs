@@ -435,7 +435,7 @@ fn hessian_free_goes_down_the_valley_and_solves_quadratics() {
         .expect("deterministic");
     assert_eq!(done.end, End::Gradient);
     // Undamped, one step is Newton's.
-    let exact = HessianFree { damping: 1e-12, products: 40 };
+    let exact = HessianFree { damping: 1e-12, products: 40, ..HessianFree::default() };
     let (mut theta, stop) = (vec![0.0; 20], Stop { gradient: 1e-8, evaluations: 100 });
     let done = exact
         .minimize(&mut counted(quadratic, 20), &mut Entries(diagonal, Vec::new()), &mut theta, &stop)
@@ -460,4 +460,8 @@ fn hessian_free_keeps_its_limits() {
     assert_eq!(refused.check(), Err("damping should be finite and above 0, got 0".into()));
     let none = HessianFree { products: 0, ..HessianFree::default() };
     assert_eq!(none.check(), Err("products should be at least 1, got 0".into()));
+    for (adapt, shown) in [(0.0, "0"), (1.0, "1"), (f64::NAN, "NaN")] {
+        let refused = HessianFree { adapt, ..HessianFree::default() };
+        assert_eq!(refused.check(), Err(format!("adapt should be above 0 and below 1, got {shown}")));
+    }
 }
