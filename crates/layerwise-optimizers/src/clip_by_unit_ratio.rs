@@ -56,9 +56,8 @@ impl<S: Scalar> Transform<S> for ClipByUnitRatio {
         let update = update.into_data();
         for first in (0..rows).step_by(ROWS) {
             let (mut of_update, mut of_theta) = ([0.0; ROWS], [0.0; ROWS]);
-            let n = ROWS.min(rows - first);
-            add_squares(&mut of_update[..n], update, rows, first);
-            add_squares(&mut of_theta[..n], theta.data(), rows, first);
+            add_squares(&mut of_update, update, rows, first);
+            add_squares(&mut of_theta, theta.data(), rows, first);
             let mut factors = [S::ONE; ROWS];
             for ((factor, g), w) in factors.iter_mut().zip(of_update).zip(of_theta) {
                 // Not f64::min, which would turn NaN into 1. 0/0 is none: max(‖W‖, ε) is above 0.

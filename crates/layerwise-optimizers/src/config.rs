@@ -524,7 +524,9 @@ mod tests {
             assert_eq!(optimizer.build().links().len(), links + 1);
             assert_eq!(optimizer.clip_ratio(), None);
             optimizer.set_clip_ratio(Some(0.25));
-            assert_eq!((optimizer.build().links().len(), optimizer.clip_ratio()), (links + 2, Some(0.25)));
+            let built = optimizer.build();
+            assert_eq!((built.links().len(), optimizer.clip_ratio()), (links + 2, Some(0.25)));
+            assert!(format!("{:?}", built.links()[1]).contains("ClipByUnitRatio { limit: 0.25, epsilon: 0.001 }"));
             if !default.build().averages() {
                 optimizer.set_average(Some(Averaging::Exponential { decay: 0.75 }));
                 assert!(optimizer.build().averages() && optimizer.average().is_some());

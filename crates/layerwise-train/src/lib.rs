@@ -37,4 +37,6 @@ pub use rate_range::{RateCurve, RateEnd, RatePoint, RateRange};
 pub use recipe::{EarlyStopping, Recipe};
 pub use run::{NonFinite, Run, Setup};
 pub use samples::Samples;
-pub use solvers::{ConjugateGradient, KroneckerFactored, LeavesSaddles, LimitedBfgs, SaddleFree, Solvers, Truncated};
+pub use solvers::{
+    ConjugateGradient, KroneckerFactored, LeavesSaddles, LimitedBfgs, Preconditioning, SaddleFree, Solvers, Truncated,
+};

@@ -5,7 +5,9 @@
 
 use layerwise_core::catalog::named;
 use layerwise_core::{Minimized, Number, Objective, Pass, Real, Solver, SolverError, Stop};
-use layerwise_curvature::{Exact, GaussNewton, Hessian, Kfac, Kronecker, LeaveSaddles, SaddleFreeNewton};
+use layerwise_curvature::{
+    Exact, GaussNewton, Hessian, Kfac, Kronecker, LeaveSaddles, Preconditioner, SaddleFreeNewton,
+};
 use layerwise_network::{Penalty, Supervised, Workspace};
 use layerwise_optimizers::{HessianFree, Lbfgs, NonlinearConjugateGradient};
 use layerwise_tensor::dual::Plane;
@@ -16,6 +18,9 @@ use crate::ensemble::Ensemble;
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 use crate::run::Setup;
+
+/// Steps between two inverses of the preconditioner's factors.
+const EVERY: u64 = 20;
 
 /// Declares a member: its own numbers, and those that all have.
 macro_rules! member {
@@ -60,7 +65,20 @@ member! {
         damping: f64 = 1.0,
         /// Products a step, at most.
         products: usize = 250,
+        /// What the conjugate gradients are preconditioned by.
+        preconditioner: Preconditioning = Preconditioning::None,
     }
+}
+
+/// A preconditioner by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preconditioning {
+    /// The identity.
+    #[default]
+    None,
+    /// [`Preconditioner`]: the factors of K-FAC, new at every twentieth step; for dense layers.
+    Kronecker,
 }
 
 member! {
@@ -249,7 +267,8 @@ impl Solvers {
                 let (most, got) = (Exact::MOST, network.n_params());
                 Err(refused(format!("parameters should be at most {most}, got {got}; {estimator}")))
             }
-            Solvers::KroneckerFactored(_) => {
+            Solvers::KroneckerFactored(_)
+            | Solvers::Truncated(Truncated { preconditioner: Preconditioning::Kronecker, .. }) => {
                 Kronecker::<S>::new(network).map(|_| ()).map_err(|error| refused(error.to_string()))
             }
             _ => Ok(()),
@@ -284,13 +303,17 @@ impl Solvers {
                 let leave = LeaveSaddles { descent: Lbfgs { memory }, products, seed };
                 leave.minimize(&mut f, &mut Hessian::new(again, &start), theta, &stop)
             }
-            Solvers::Truncated(Truncated { damping, products, .. }) => {
-                HessianFree { damping, products, ..HessianFree::default() }.minimize(
-                    &mut f,
-                    &mut GaussNewton::new(again, &start),
-                    theta,
-                    &stop,
-                )
+            Solvers::Truncated(Truncated { damping, products, preconditioner, .. }) => {
+                let solver = HessianFree { damping, products, ..HessianFree::default() };
+                let mut matrix = GaussNewton::new(again, &start);
+                match preconditioner {
+                    Preconditioning::None => solver.minimize(&mut f, &mut matrix, theta, &stop),
+                    Preconditioning::Kronecker => {
+                        let mut by = Preconditioner::new(&setup.network, EVERY, seed)
+                            .map_err(|error| SolverError::Curvature(error.to_string()))?;
+                        solver.minimize(&mut f, &mut by.with(matrix), theta, &stop)
+                    }
+                }
             }
             Solvers::KroneckerFactored(solver) => solver.kfac(seed).minimize(&mut f.f, theta, &stop, f.stepped),
         }

@@ -9,8 +9,8 @@ use layerwise_optimizers::{Lbfgs, ReduceOnPlateau, Sgd};
 use layerwise_regularizers::{MaxNorm, Regularizers};
 use layerwise_tensor::Buf;
 use layerwise_train::{
-    EarlyStopping, Epoch, KroneckerFactored, LimitedBfgs, NetworkSpec, PenaltySpec, Prepared, Recipe, Solvers,
-    StopReason, TrainScores, Watch,
+    EarlyStopping, Epoch, KroneckerFactored, LimitedBfgs, NetworkSpec, PenaltySpec, Preconditioning, Prepared, Recipe,
+    Solvers, StopReason, TrainScores, Truncated, Watch,
 };
 
 fn data() -> Dataset {
@@ -133,6 +133,23 @@ fn it_ends_on_request_at_a_minimum_and_early() {
     assert!(outcome.stop == StopReason::EarlyStopping && run.epoch() == outcome.epoch + 4, "{losses:?}");
     assert_eq!(losses[outcome.epoch as usize], losses.iter().copied().fold(f64::INFINITY, f64::min));
     assert_eq!(prepared.scores(&outcome.theta).1.unwrap().loss, losses[outcome.epoch as usize]);
+}
+
+#[test]
+fn a_preconditioner_takes_few_products_farther() {
+    let loss = |preconditioner| {
+        let solver = Truncated { products: 3, preconditioner, ..Truncated::default() };
+        prepared(&recipe(solver.into())).train(1, &mut [], &mut ()).1.history[30].train.loss
+    };
+    let (plain, kronecker) = (loss(Preconditioning::None), loss(Preconditioning::Kronecker));
+    println!("{plain}, with factors {kronecker}");
+    assert!(kronecker < 0.8 * plain, "{plain}, with factors {kronecker}");
+    let read = serde_json::from_str::<Solvers>(r#"{ "kind": "hessian-free", "preconditioner": "kronecker" }"#).unwrap();
+    assert_eq!(read, Truncated { preconditioner: Preconditioning::Kronecker, ..Truncated::default() }.into());
+    let mut normed = recipe(read);
+    normed.network.hidden = Vec::new();
+    normed.network.layers = serde_json::from_str(r#"[{ "kind": "highway" }]"#).unwrap();
+    refused(normed, "solver: hessian-free: k-fac: layers with parameters should be dense, got highway in hidden1");
 }
 
 #[test]

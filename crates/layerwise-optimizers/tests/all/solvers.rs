@@ -356,6 +356,20 @@ fn before_a_method_gives_up_it_forgets() {
 }
 
 #[test]
+fn what_was_learned_is_forgotten_where_it_leads_nowhere() {
+    // After the first step L-BFGS goes along (1, 1), where f is higher everywhere; down the gradient is the minimum.
+    let corner: Function = |x| match x {
+        [0.0, 0.0] => (0.0, vec![-1.0, 0.0]),
+        [1.0, 0.0] => (-1.0, vec![0.0, -1.0]),
+        [1.0, 1.0] => (-2.0, vec![0.0, 0.0]),
+        _ => (5.0, vec![0.0, 0.0]),
+    };
+    let mut theta = vec![0.0, 0.0];
+    let done = Lbfgs::default().minimize(&mut counted(corner, 2), &mut theta, &Stop::default()).expect("deterministic");
+    assert_eq!((done.end, done.value, done.steps), (End::Gradient, -2.0, 2), "{theta:?}");
+}
+
+#[test]
 fn a_direction_upward_is_not_taken() {
     // No slope that a search would end at, and a direction of conjugate gradients that would lead upward: down the gradient
     // instead, 0.01 far, for the same fall to first order as in the step before.
