@@ -80,6 +80,11 @@ impl Activity for Plain {
     }
 }
 
+impl<S: Scalar> Curvature<S> for Plain {
+    fn at(&mut self, _: &[S]) {}
+    fn product(&mut self, _: &[S], _: &mut [S]) {}
+}
+
 impl<S: Scalar> Transform<S> for Plain {
     fn prepare(&self, _: &Step, _: Option<&[S]>) -> Numbers {
         [0.0; 4]
@@ -101,6 +106,9 @@ fn what_a_component_does_not_say_is_nothing() {
     assert_eq!(Activity::domain(&Plain), (f64::NEG_INFINITY, f64::INFINITY));
     assert_eq!((Plain.planes(), Plain.reach(), Plain.scratch(3, 4), Plain.averages()), (0, Reach::Element, 0, false));
     assert_eq!(Plain.rate(&Step { count: 3, rate_factor: 0.5 }), None);
+    let mut near = [f64::NAN; 2];
+    Plain.precondition(3.0, &[1.0, -2.0], &mut near);
+    assert_eq!(near, [1.0, -2.0]);
     assert_eq!(Schedule::at(&0.25, 7), 0.25);
 }
 

@@ -1,4 +1,4 @@
-//! One program for all tests: it is built and linked once.
+//! One program for all tests but the gradient check, which takes longest and should run last: it is built and linked once.
 #![allow(clippy::unwrap_used)]
 
 mod dropout;
@@ -6,4 +6,3 @@ mod enumeration;
 mod noise;
 mod normalization;
 mod recurrent;
-mod verification;
