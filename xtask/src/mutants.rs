@@ -217,6 +217,8 @@ impl Place {
         command
             .current_dir(self.folder.join("tree"))
             .env("CARGO_TARGET_DIR", self.folder.join("build"))
+            // What one mutant failed at is no test of the next.
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
             .args(["mutants", "--in-place", "--no-config", "--colors", "never"])
             .args(["--profile", "mutants", "--baseline", "skip", "--all-features"])
             .args(["--package", package, "--timeout", &timeout.to_string()])
