@@ -261,15 +261,15 @@ impl<S: Scalar> Damped<'_, S> {
         // φ = dᵀ A d / 2 + gᵀ d with A d = rest − g.
         let damped = |rest: &[S], d: &[S]| 0.5 * (dot(rest, d) + dot(grad, d));
         let mut progress = vec![damped(&rest, d)];
-        let (mut iterates, mut next) = (Vec::new(), 1);
+        let (mut iterates, mut next, mut kept) = (Vec::new(), 1, usize::MAX);
         let keep = |iterates: &mut Vec<Iterate<S>>, d: &[S], now: f64, damping: f64| {
             iterates.push(Iterate { d: Buf::copy_of(d), model: now - 0.5 * damping * dot(d, d) });
         };
         for i in 1..=products {
             self.product(&direction, &mut product);
             let along = dot(&direction, &product);
-            // No positive curvature, a NaN, or solved to the last digit.
-            if !(along.is_finite() && along > 0.0 && square > 0.0) {
+            // No positive curvature, a NaN, or solved to the last digit, which leaves no direction.
+            if !(along.is_finite() && along > 0.0) {
                 break;
             }
             add_scaled(d, square / along, &direction);
@@ -282,7 +282,7 @@ impl<S: Scalar> Damped<'_, S> {
                 break;
             }
             if i == next {
-                next = (i as f64 * APART).ceil() as usize;
+                (next, kept) = ((i as f64 * APART).ceil() as usize, i);
                 keep(&mut iterates, d, now, self.damping);
             }
             self.curvature.precondition(self.damping, &rest, &mut near);
@@ -290,7 +290,10 @@ impl<S: Scalar> Damped<'_, S> {
             let share = S::of(square / before);
             elementwise::zip(&mut direction, &near, |p, r| *p = share * *p - r);
         }
-        keep(&mut iterates, d, progress[progress.len() - 1], self.damping);
+        let last = progress.len() - 1;
+        if kept != last {
+            keep(&mut iterates, d, progress[last], self.damping);
+        }
         iterates
     }
 }

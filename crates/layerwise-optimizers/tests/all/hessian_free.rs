@@ -1,7 +1,7 @@
 //! Hessian-free minimization, step by step, against a second implementation in Python (`reference/hessian_free.py`).
 
 use layerwise_core::{Curvature, End, Objective, Stop};
-use layerwise_optimizers::HessianFree;
+use layerwise_optimizers::{HessianFree, HessianFreeStep};
 use layerwise_tensor::Scalar;
 use serde::Deserialize;
 
@@ -209,4 +209,55 @@ fn a_batch_that_is_not_finite_or_leads_up_changes_nothing() {
     let mut steep = Problem { f: Box::new(|_: &[f64]| (1.0, vec![f64::INFINITY])), ..problem("flat").0 };
     assert!(state.step(&mut steep, &mut At(&copy, Vec::new()), &mut theta).is_err());
     assert_eq!((theta, state.damping()), ([0.25], 10.0));
+}
+
+/// One step of λ = 1 from 0 in an f that is asked where it is, with B of these eigenvalues.
+fn step_in(
+    eigenvalues: &'static [f64],
+    products: usize,
+    f: fn(&[f64]) -> (f64, Vec<f64>),
+) -> (HessianFreeStep, f64, Vec<f64>) {
+    let n = eigenvalues.len();
+    let product = |_: &[f64], v: &[f64]| eigenvalues.iter().zip(v).map(|(b, v)| b * v).collect();
+    let problem = || Problem { n, f: Box::new(f), product: Box::new(product), near: None };
+    let mut state = HessianFree { products, adapt: 0.5, ..HessianFree::default() }.start::<f64>(n);
+    let mut theta = vec![0.0; n];
+    let step = state.step(&mut problem(), &mut At(&problem(), Vec::new()), &mut theta).expect("finite");
+    (step, state.damping(), theta)
+}
+
+/// B + λ I = diag(2, 5) and g = (−2, −5): the iterates are 29/133 · (2, 5) and (1, 1), of which the model says −3.851 and −4.5.
+#[test]
+fn the_ratio_is_that_of_the_iterate_that_is_taken() {
+    let f = |x: &[f64]| {
+        let value = match x[0] {
+            0.0 => 10.0,
+            x if x < 0.5 => 8.0,
+            _ => 12.0,
+        };
+        (value, vec![-2.0, -5.0])
+    };
+    let (step, damping, theta) = step_in(&[1.0, 4.0], 2, f);
+    // Up at the last, down by 0.52 of the model at the first: taken, and λ stays.
+    assert_eq!((step.taken, step.after, step.evaluations, damping), (true, 8.0, 3, 1.0));
+    assert!((theta[0] - 58.0 / 133.0).abs() < 1e-15 && (theta[1] - 145.0 / 133.0).abs() < 1e-15, "{theta:?}");
+}
+
+#[test]
+fn damping_changes_only_beyond_its_limits() {
+    // d = 1, of which the model says −1.5; f falls by 3/4 of it, by a little more, by 1/4, and by a little less.
+    let damping = |f| step_in(&[1.0], 1, f).1;
+    assert_eq!(damping(|x| (10.0 - 1.125 * x[0], vec![-2.0])), 1.0);
+    assert_eq!(damping(|x| (10.0 - 1.25 * x[0], vec![-2.0])), 0.5);
+    assert_eq!(damping(|x| (10.0 - 0.375 * x[0], vec![-2.0])), 1.0);
+    assert_eq!(damping(|x| (10.0 - 0.25 * x[0], vec![-2.0])), 2.0);
+}
+
+#[test]
+fn no_step_is_made_where_nothing_curves_upward() {
+    for eigenvalues in [&[-1.0], &[-2.0], &[f64::NAN]] {
+        let lower_elsewhere = |x: &[f64]| (if x[0] == 0.0 { 1.0 } else { -1.0 }, vec![1.0]);
+        let (step, damping, theta) = step_in(eigenvalues, 5, lower_elsewhere);
+        assert!(!step.taken && damping == 10.0 && theta == [0.0], "{step:?} to {theta:?}");
+    }
 }

@@ -28,11 +28,11 @@ def conjugate_gradients(product, near, gradient, start, most):
     residual = plus(product(d), 1.0, gradient)
     p = [-r for r in near(residual)]
     phi = [0.5 * dot(residual, d) + 0.5 * dot(gradient, d)]
-    kept, following = [], 1
+    kept, following, at = [], 1, None
     for i in range(1, most + 1):
         ap = product(p)
         curvature, rr = dot(p, ap), dot(residual, near(residual))
-        if not (math.isfinite(curvature) and curvature > 0 and rr > 0):
+        if not (math.isfinite(curvature) and curvature > 0):
             seen["no curvature"] += 1
             break
         alpha = rr / curvature
@@ -46,10 +46,12 @@ def conjugate_gradients(product, near, gradient, start, most):
         if i == following:
             following = math.ceil(i * 1.3)
             kept.append((list(d), phi[i]))
+            at = i
         closer = near(residual)
         beta = dot(residual, closer) / rr
         p = [beta * x - r for x, r in zip(p, closer)]
-    kept.append((list(d), phi[-1]))
+    if at != len(phi) - 1:
+        kept.append((list(d), phi[-1]))
     return kept
 
 
