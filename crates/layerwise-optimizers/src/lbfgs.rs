@@ -99,6 +99,22 @@ fn multiply<S: Scalar>(pairs: &VecDeque<Pair<S>>, v: &mut [S]) {
 mod tests {
     use super::*;
 
+    /// How many pairs are there after a step of 1 along 1, which has changed the gradient from the first to the second.
+    fn remembered(before: f64, grad: f64) -> usize {
+        let mut pairs = VecDeque::new();
+        let before = Before { grad: &[before], step: 1.0, slope: -1.0 };
+        Lbfgs::default().remember(&mut pairs, &[grad], &before, &[1.0]);
+        pairs.len()
+    }
+
+    #[test]
+    fn what_curves_upward_is_remembered_however_little() {
+        assert_eq!([remembered(0.0, 1e-10), remembered(-1.0, 2.0)], [1, 1]);
+        assert_eq!([remembered(0.5, 0.5), remembered(0.0, -1.0), remembered(0.0, f64::NAN)], [0, 0, 0]);
+        // What one digit of the gradient could do is no curvature.
+        assert_eq!(remembered(0.0, 1e17), 0);
+    }
+
     /// H y = s for the last pair (the secant equation), and H is the matrix that the formula builds.
     #[test]
     fn products_are_those_of_the_matrix() {

@@ -230,6 +230,46 @@ mod tests {
         // What is as high may be.
         let (found, trials, theta) = search(ledge(-10.0), 1.0, wolfe);
         assert!(found.is_some_and(|found| found.value == -10.0 && theta > 1.2) && trials == 2, "{found:?}");
+        // Also where f at the start leaves something to rounding.
+        let lifted = |a: f64| [ledge(-10.0)(a)[0] + 5.0, ledge(-10.0)(a)[1]];
+        let (found, trials, theta) = search(lifted, 1.0, wolfe);
+        assert!(found.is_some_and(|found| found.value == -5.0 && theta > 1.2) && trials == 2, "{found:?}");
+    }
+
+    #[test]
+    fn what_is_higher_than_the_start_is_no_step() {
+        let step = |a: f64| if a > 0.5 { [15.0, 0.0] } else { [10.0 - a, -1.0] };
+        let (found, _, theta) = search(step, 1.0, USUAL);
+        assert!(found.is_some_and(|found| found.value < 10.0) && theta <= 0.5, "{found:?}");
+    }
+
+    #[test]
+    fn an_abyss_is_no_step() {
+        let hole = |a: f64| if a > 0.5 { [f64::NEG_INFINITY, 0.0] } else { [-a, -1.0] };
+        let (found, _, theta) = search(hole, 1.0, USUAL);
+        assert!(found.is_some_and(|found| found.value.is_finite()) && theta <= 0.5, "{found:?}");
+    }
+
+    #[test]
+    fn slopes_decide_where_values_differ_by_rounding() {
+        // One unit in the last place above the start.
+        let level = |start: f64, there: f64| move |a: f64| if a == 0.0 { [1e16, start] } else { [1e16 + 2.0, there] };
+        assert_eq!(search(level(-1.0, 0.0), 0.5, USUAL).1, 1);
+        // Less steep than the start is downward.
+        let (found, trials, _) = search(level(-2.0, 1.0), 0.5, USUAL);
+        assert!(found.is_some_and(|found| found.step == 0.5) && trials == 1, "{found:?}");
+        assert!(search(level(-2.0, 2.0), 0.5, USUAL).0.is_none());
+    }
+
+    #[test]
+    fn trials_keep_their_distances() {
+        let parabola = |at: f64, step: f64| Trial { step, value: 0.5 * (step - at).powi(2), slope: step - at };
+        // Not nearer to an end than a tenth of the interval.
+        let near = |at: f64| between(parabola(at, 0.0), parabola(at, 1.0));
+        assert!([(0.95, 0.9), (0.5, 0.5), (0.05, 0.1)].iter().all(|(at, want)| (near(*at) - want).abs() < 1e-12));
+        // Beyond by one to nine times the last advance.
+        let far = |at: f64| beyond(parabola(at, 1.0), parabola(at, 3.0));
+        assert!([(4.0, 5.0), (9.0, 9.0), (30.0, 21.0)].iter().all(|(at, want)| (far(*at) - want).abs() < 1e-9));
     }
 
     #[test]
