@@ -2,8 +2,8 @@
 
 use layerwise_core::{Block, Init, Real, Role};
 use layerwise_optimizers::{
-    Adamw, AddMomentum, Averaging, ClipByGlobalNorm, Optimizer, Optimizers, ScaleByRate, Schedules, Sgd, State, adam,
-    momentum, sgd,
+    Adamw, AddMomentum, Averaging, ClipByGlobalNorm, Optimizer, Optimizers, OrthogonalizeMatrices, ScaleByRate,
+    Schedules, Sgd, State, adam, momentum, sgd,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,14 @@ fn a_state_serves_a_chain_with_other_links_and_the_same_planes() {
     // And back to fewer links.
     momentum.step(&mut theta, &mut [0.0; 2], &[1.0; 2], 1.0, &mut state);
     assert_eq!(state.count(), 3);
+    // A chain that needs scratch makes room for it.
+    let (init, role) = (Init::Constant { value: 0.0 }, Role::Weight);
+    let block = Block { name: "w", rows: 2, cols: 1, role, init, offset: 0 };
+    let orthogonal = Optimizer::default().then(OrthogonalizeMatrices).on(&[block]);
+    let (mut small, mut own) = ([3.0f64, 4.0], [3.0, 4.0]);
+    orthogonal.step(&mut theta, &mut small, &[1.0; 2], 1.0, &mut Optimizer::default().state(2));
+    orthogonal.step(&mut theta, &mut own, &[1.0; 2], 1.0, &mut orthogonal.state(2));
+    assert!(small == own && small != [3.0, 4.0]);
 }
 
 #[test]
