@@ -1,6 +1,7 @@
 //! `cargo xtask mutants`: whether the tests notice when the code is wrong. cargo-mutants changes one place of a crate at a time;
 //! a change that all tests pass is a hole in them, or makes no difference, and then the reason is written down.
 
+mod kept;
 mod page;
 mod results;
 mod tree;
@@ -10,6 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use kept::Kept;
 
 use crate::shell::{self, cargo, output, root, target_folder};
 use crate::tools::MUTANTS;
@@ -28,9 +31,10 @@ Usage: cargo xtask mutants [--only PACKAGE] [--shard K/N] [--jobs N]
 At most a few dozen mutants of one file are a shard. Finished shards are kept in target/mutants/results, until that file
 changes: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie there. When
 all shards of a package are there, survivors without a reason in docs/results/mutants-equivalent.toml are judged once more, by
-the tests as they are now, and the row of the package in docs/results/mutants.md is written. It fails if a mutant survives
+the tests as they are now, the row of the package in docs/results/mutants.md is written, and its results are kept in
+docs/results/mutants-kept.json, so that files that have not changed are judged nowhere again. It fails if a mutant survives
 without a reason, or a reason stands there without its survivor. When tests were taken away, or other code changed so that
-they might notice less, delete the kept shards.";
+they might notice less, delete what is kept in both places.";
 
 /// The packages whose code is changed. The judges are a package's own tests, where the gradient check is too: the tests of
 /// the packages above would catch little more, at several times the cost.
@@ -78,8 +82,13 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     let lock = fs::File::create(folder.join("lock"))?;
     lock.try_lock().map_err(|_| format!("{}: another run is at work here", folder.display()))?;
 
+    let results = root().join("docs/results");
+    let path = results.join("mutants-kept.json");
+    let mut kept = Kept::read(&path)?;
     let mut lists = BTreeMap::new();
     let mut shards = Vec::new();
+    // Of files without shards.
+    let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for &package in &packages {
         let text = output(shell::program(&tool).args(["mutants", "--list", "--json", "--package", package]))?;
         let list = results::list(&text, package)?;
@@ -88,7 +97,12 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
             *files.entry(mutant.file.clone()).or_insert(0_usize) += 1;
         }
         for (file, mutants) in files {
-            let place = folder.join("results").join(package).join(tree::fingerprint(&file)?);
+            let code = tree::fingerprint(&file)?;
+            if let Some(fates) = kept.fates(&file, &code, list.iter()) {
+                known.entry(package).or_default().push(fates);
+                continue;
+            }
+            let place = folder.join("results").join(package).join(code);
             let of = mutants.div_ceil(SHARD);
             let result = |number: usize| place.join(format!("{}-of-{of}.json", number + 1));
             let shard = |number| Shard { package, file: file.clone(), number, of, result: result(number) };
@@ -100,16 +114,16 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     work(&tool, &folder, mine.filter(|shard| !shard.result.exists()).collect(), jobs)?;
 
     let mut found = BTreeMap::new();
-    let results = root().join("docs/results");
     for package in packages {
+        let list = &lists[package];
         let own = shards.iter().filter(|shard| shard.package == package);
         let missing = own.clone().filter(|shard| !shard.result.exists()).count();
         if missing > 0 {
             println!("{package}: {missing} shard(s) are not there yet");
             continue;
         }
-        let mut texts: Vec<String> = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<_, _>>()?;
-        let list = &lists[package];
+        let read = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<Vec<_>, _>>()?;
+        let mut texts = [known.remove(package).unwrap_or_default(), read].concat();
         let unexplained = page::unexplained(&results, package, &results::merge(list, &texts)?)?;
         if !unexplained.is_empty() {
             println!("{package}: {} survivor(s) once more", unexplained.len());
@@ -117,7 +131,18 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
             let mut place = Place::new(&folder.join("worker-1"), cores())?;
             texts.push(place.judge(&tool, package, &results::only(names))?);
         }
-        found.insert(package, results::merge(list, &texts)?);
+        let fates = results::merge(list, &texts)?;
+        let mut files: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for (mutant, (_, fate)) in list.iter().zip(&fates) {
+            files.entry(&mutant.file).or_default().push((mutant, *fate));
+        }
+        for (file, fates) in files {
+            kept.put(file, tree::fingerprint(file)?, &fates);
+        }
+        found.insert(package, fates);
+    }
+    if !found.is_empty() {
+        kept.write(&path, |file| root().join(file).exists())?;
     }
     page::write(&results, &found)
 }

@@ -111,14 +111,19 @@ pub fn fates(outcomes: &str) -> Result<String, Trouble> {
     Ok(format!("{:#}\n", Value::Object(fates)))
 }
 
-fn fate(summary: &Value) -> Option<Fate> {
-    Some(match summary.as_str()? {
-        "Unviable" => Fate::Unviable,
-        "CaughtMutant" => Fate::Caught,
-        "Timeout" => Fate::TimedOut,
-        "MissedMutant" => Fate::Survived,
-        _ => return None,
-    })
+fn fate(text: &Value) -> Option<Fate> {
+    let text = text.as_str()?;
+    [Fate::Unviable, Fate::Caught, Fate::TimedOut, Fate::Survived].into_iter().find(|fate| summary(*fate) == text)
+}
+
+/// What cargo-mutants calls it.
+pub fn summary(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Unviable => "Unviable",
+        Fate::Caught => "CaughtMutant",
+        Fate::TimedOut => "Timeout",
+        Fate::Survived => "MissedMutant",
+    }
 }
 
 /// The fates of all mutants of a list, in its order, from the results of its shards; where one has two fates, the later one.
