@@ -320,6 +320,8 @@ mod tests {
         assert!(
             error(r#"{ kind = "one-cycle", steps = 7, peak = 1.0 }"#).contains("one-cycle: peak should be in (0, 1)")
         );
+        let never = r#"{ kind = "one-cycle", steps = 7, peak = 0.0 }"#;
+        assert!(error(never).contains("one-cycle: peak should be in (0, 1), got 0"));
         let growth = error(r#"{ kind = "cosine-restarts", steps = 7, growth = 0 }"#);
         assert!(growth.contains("cosine-restarts: growth should be at least 1, got 0"));
         assert!(error(r#""linear""#).contains("unknown variant `linear`, expected one of `constant`, `step`"));

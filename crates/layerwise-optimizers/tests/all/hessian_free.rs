@@ -1,8 +1,12 @@
 //! Hessian-free minimization, step by step, against a second implementation in Python (`reference/hessian_free.py`).
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use layerwise_core::{Curvature, End, Objective, Stop};
 use layerwise_optimizers::{HessianFree, HessianFreeStep};
 use layerwise_tensor::Scalar;
+use layerwise_tensor::orthogonal::dot;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -260,4 +264,61 @@ fn no_step_is_made_where_nothing_curves_upward() {
         let (step, damping, theta) = step_in(eigenvalues, 5, lower_elsewhere);
         assert!(!step.taken && damping == 10.0 && theta == [0.0], "{step:?} to {theta:?}");
     }
+}
+
+/// How many products conjugate gradients take for (diag(c) + λ I) d = −g from d, written down once more in the same operations.
+fn products(c: &[f64], damping: f64, g: &[f64], d: &mut [f64], most: usize) -> usize {
+    let a = |v: &[f64]| c.iter().zip(v).map(|(c, v)| c * v + damping * v).collect::<Vec<f64>>();
+    let mut rest: Vec<f64> = a(d).iter().zip(g).map(|(a, g)| a + g).collect();
+    let mut p: Vec<f64> = rest.iter().map(|r| -r).collect();
+    let model = |rest: &[f64], d: &[f64]| 0.5 * (dot(rest, d) + dot(g, d));
+    let mut phi = vec![model(&rest, d)];
+    for i in 1..=most {
+        let (ap, square) = (a(&p), dot(&rest, &rest));
+        let step = square / dot(&p, &ap);
+        d.iter_mut().zip(&p).for_each(|(d, p)| *d += step * p);
+        rest.iter_mut().zip(&ap).for_each(|(r, ap)| *r += step * ap);
+        phi.push(model(&rest, d));
+        // Of the last tenth of all iterations, and of ten at least.
+        let k = if i < 110 { 10 } else { i / 10 };
+        if i > k && phi[i] < 0.0 && (phi[i] - phi[i - k]) / phi[i] < k as f64 * 5e-4 {
+            // One more was for A d.
+            return i + 1;
+        }
+        let share = dot(&rest, &rest) / square;
+        p.iter_mut().zip(&rest).for_each(|(p, r)| *p = share * *p - r);
+    }
+    most + 1
+}
+
+#[test]
+fn conjugate_gradients_end_when_the_last_tenth_brought_little() {
+    let (n, damping) = (400, 1e-6);
+    let c = coefficients(n, 1e6);
+    let taken = Rc::new(Cell::new(0));
+    let (count, of_f, of_b) = (taken.clone(), c.clone(), c.clone());
+    let f = move |x: &[f64]| {
+        let value = of_f.iter().zip(x).map(|(c, x)| 0.5 * c * x * x - x).sum();
+        (value, of_f.iter().zip(x).map(|(c, x)| c * x - 1.0).collect())
+    };
+    let product = move |_: &[f64], v: &[f64]| {
+        count.set(count.get() + 1);
+        of_b.iter().zip(v).map(|(c, v)| c * v).collect()
+    };
+    // Two halves: the risk, and its curvature.
+    let mut problem = Problem { n, f: Box::new(f), product: Box::new(|_, v| v.to_vec()), near: None };
+    let curvature = Problem { n, f: Box::new(|_| (0.0, Vec::new())), product: Box::new(product), near: None };
+    let mut state = HessianFree { damping, products: 1000, adapt: 0.999, ..HessianFree::default() }.start::<f64>(n);
+    let (mut theta, mut d, mut longest) = (vec![0.0; n], vec![0.0; n], 0);
+    for step in 0..4 {
+        let (_, g) = (problem.f)(&theta);
+        d.iter_mut().for_each(|d| *d *= 0.95);
+        let want = products(&c, damping * 0.999f64.powi(step), &g, &mut d, 1000);
+        taken.set(0);
+        let done = state.step(&mut problem, &mut At(&curvature, Vec::new()), &mut theta).expect("finite");
+        assert!(done.taken && done.evaluations == 2, "{step}: {done:?}");
+        assert_eq!(taken.get(), want, "step {step}");
+        longest = longest.max(want);
+    }
+    assert!(longest > 120, "{longest}");
 }
