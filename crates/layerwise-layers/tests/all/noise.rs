@@ -101,6 +101,20 @@ fn noise_is_added_to_inputs_and_to_weights() {
     assert_eq!(forward(&layer, &theta, &[2.0], Pass::Predict, key(4)), vec![2.0; N]);
 }
 
+/// Number after number: a draw that is divided by has a variance that no sample shows.
+#[test]
+fn noise_is_the_normal_numbers_of_the_stream() {
+    let (mut rng, x) = (key(5).rng(), [2.0, -3.0, 0.5, 1.0]);
+    let z: Vec<f64> = x.iter().map(|_| rng.normal()).collect();
+    let check = |got: Vec<f64>, want: fn((&f64, &f64)) -> f64| {
+        let want = x.iter().zip(&z).map(want);
+        assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-15 * 8.0), "{got:?}");
+    };
+    check(forward(&GaussianNoise { deviation: 0.25 }, &[], &x, Pass::Train, key(5)), |(x, z)| x + 0.25 * z);
+    // √(0.2 / 0.8) = ½.
+    check(forward(&GaussianDropout { rate: 0.2 }, &[], &x, Pass::Train, key(5)), |(x, z)| x * (1.0 + 0.5 * z));
+}
+
 #[test]
 fn connections_are_dropped_one_by_one() {
     let layer = DropConnect { width: N, rate: 0.25, ..Default::default() };

@@ -44,6 +44,15 @@ fn close(got: &[f64], want: &[f64]) {
     assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() <= 1e-13 * (1.0 + w.abs())), "{got:?}, should be {want:?}");
 }
 
+/// Σ(x − μ)² and not Σ(x − μ)(x + μ), which is the same but for its digits.
+#[test]
+fn a_variance_far_from_0_keeps_its_digits() {
+    let x = [0.0, 1.0, 2.0, 3.0].map(|x: f64| x + 2f64.powi(50));
+    let theta = [[1.0; 4], [0.0; 4]].concat();
+    let (y, _) = forward(&LayerNorm { epsilon: 0.25 }, &theta, (&x, 4), (&[], 4), Pass::Train);
+    close(&y, &[-1.5, -0.5, 0.5, 1.5].map(|x| x / 1.5f64.sqrt()));
+}
+
 #[test]
 fn plans_have_their_blocks_and_refuse_by_name() {
     let names = |plan: &Plan| plan.blocks.iter().map(|b| (b.name, b.rows, b.cols, b.role)).collect::<Vec<_>>();
