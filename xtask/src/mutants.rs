@@ -31,8 +31,8 @@ Usage: cargo xtask mutants [--only PACKAGE] [--shard K/N] [--jobs N]
 At most a few dozen mutants of one file are a shard. Finished shards are kept in target/mutants/results, until that file
 changes: a run that was stopped goes on where it was, and results of parts that ran elsewhere count once they lie there. When
 all shards of a package are there, survivors without a reason in docs/results/mutants-equivalent.toml are judged once more, by
-the tests as they are now, the row of the package in docs/results/mutants.md is written, and its results are kept in
-docs/results/mutants-kept.json, so that files that have not changed are judged nowhere again. It fails if a mutant survives
+the tests as they are now, and the row of the package in docs/results/mutants.md is written. Results of whole files are kept in
+docs/results/mutants-kept.json too, so that files that have not changed are judged nowhere again. It fails if a mutant survives
 without a reason, or a reason stands there without its survivor. When tests were taken away, or other code changed so that
 they might notice less, delete what is kept in both places.";
 
@@ -87,7 +87,7 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     let mut kept = Kept::read(&path)?;
     let mut lists = BTreeMap::new();
     let mut shards = Vec::new();
-    // Of files without shards.
+    // Results of files that need no shards.
     let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for &package in &packages {
         let text = output(shell::program(&tool).args(["mutants", "--list", "--json", "--package", package]))?;
@@ -116,34 +116,31 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     let mut found = BTreeMap::new();
     for package in packages {
         let list = &lists[package];
-        let own = shards.iter().filter(|shard| shard.package == package);
-        let missing = own.clone().filter(|shard| !shard.result.exists()).count();
-        if missing > 0 {
-            println!("{package}: {missing} shard(s) are not there yet");
-            continue;
-        }
-        let read = own.map(|shard| fs::read_to_string(&shard.result)).collect::<Result<Vec<_>, _>>()?;
+        let own = || shards.iter().filter(|shard| shard.package == package);
+        let read = own().filter(|shard| shard.result.exists()).map(|shard| fs::read_to_string(&shard.result));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        let missing = own().count() - read.len();
         let mut texts = [known.remove(package).unwrap_or_default(), read].concat();
-        let unexplained = page::unexplained(&results, package, &results::merge(list, &texts)?)?;
-        if !unexplained.is_empty() {
-            println!("{package}: {} survivor(s) once more", unexplained.len());
-            let names = list.iter().filter(|mutant| unexplained.contains(&mutant.id)).map(|mutant| &*mutant.name);
-            let mut place = Place::new(&folder.join("worker-1"), cores())?;
-            texts.push(place.judge(&tool, package, &results::only(names))?);
+        if missing == 0 {
+            let unexplained = page::unexplained(&results, package, &results::merge(list, &texts)?)?;
+            if !unexplained.is_empty() {
+                println!("{package}: {} survivor(s) once more", unexplained.len());
+                let names = list.iter().filter(|mutant| unexplained.contains(&mutant.id)).map(|mutant| &*mutant.name);
+                let mut place = Place::new(&folder.join("worker-1"), cores())?;
+                texts.push(place.judge(&tool, package, &results::only(names))?);
+            }
+            found.insert(package, results::merge(list, &texts)?);
+        } else {
+            println!("{package}: {missing} shard(s) are not there yet");
         }
-        let fates = results::merge(list, &texts)?;
-        let mut files: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for (mutant, (_, fate)) in list.iter().zip(&fates) {
-            files.entry(&mutant.file).or_default().push((mutant, *fate));
+        for file in list.chunk_by(|a, b| a.file == b.file) {
+            // Not of files that lack a shard.
+            let Ok(fates) = results::merge(file, &texts) else { continue };
+            let fates: Vec<_> = file.iter().zip(fates.iter().map(|(_, fate)| *fate)).collect();
+            kept.put(&file[0].file, tree::fingerprint(&file[0].file)?, &fates);
         }
-        for (file, fates) in files {
-            kept.put(file, tree::fingerprint(file)?, &fates);
-        }
-        found.insert(package, fates);
     }
-    if !found.is_empty() {
-        kept.write(&path, |file| root().join(file).exists())?;
-    }
+    kept.write(&path, |file| root().join(file).exists())?;
     page::write(&results, &found)
 }
 
