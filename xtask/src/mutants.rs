@@ -87,6 +87,8 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
     let mut kept = Kept::read(&path)?;
     let mut lists = BTreeMap::new();
     let mut shards = Vec::new();
+    // The code of each file, as it is before anything is judged.
+    let mut codes = BTreeMap::new();
     // Results of files that need no shards.
     let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for &package in &packages {
@@ -98,6 +100,7 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
         }
         for (file, mutants) in files {
             let code = tree::fingerprint(&file)?;
+            codes.insert(file.clone(), code.clone());
             if let Some(fates) = kept.fates(&file, &code, list.iter()) {
                 known.entry(package).or_default().push(fates);
                 continue;
@@ -137,7 +140,7 @@ pub fn main(words: &[String]) -> Result<(), Trouble> {
             // Not of files that lack a shard.
             let Ok(fates) = results::merge(file, &texts) else { continue };
             let fates: Vec<_> = file.iter().zip(fates.iter().map(|(_, fate)| *fate)).collect();
-            kept.put(&file[0].file, tree::fingerprint(&file[0].file)?, &fates);
+            kept.put(&file[0].file, codes[&file[0].file].clone(), &fates);
         }
     }
     kept.write(&path, |file| root().join(file).exists())?;

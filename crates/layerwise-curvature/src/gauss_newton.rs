@@ -86,7 +86,10 @@ where
     Dual<T>: Number,
 {
     fn at(&mut self, theta: &[T]) {
-        GaussNewton::at(self, theta);
+        // Made for this θ, it is there already: a step on a batch would go forward twice.
+        if theta != self.lifted.theta() {
+            GaussNewton::at(self, theta);
+        }
     }
     fn product(&mut self, v: &[T], out: &mut [T]) {
         GaussNewton::product(self, v, out);

@@ -20,7 +20,7 @@ use crate::spectral::CurvatureError;
 /// λ changes by this factor at a look: the paper's (19/20)⁵ of a look every five steps.
 const GENTLE: f64 = 0.7737809375;
 /// Inverses are new in each of the first steps.
-const FIRST: u64 = 3;
+pub(crate) const FIRST: u64 = 3;
 /// How much λ grows after a step that led up, and how often in a row it may.
 const SHOCK: f64 = 4.0;
 const MOST_REFUSALS: usize = 30;

@@ -10,6 +10,7 @@ use layerwise_tensor::dual::Plane;
 use layerwise_tensor::{Dual, Key, Purpose};
 
 use crate::gauss_newton::GaussNewton;
+use crate::kfac::FIRST;
 use crate::kronecker::{Deltas, Kronecker};
 use crate::spectral::CurvatureError;
 
@@ -74,7 +75,7 @@ where
         self.matrix.observe(factors, Deltas::Sampled { key }, keep);
         // With none yet, λ is far from 0.
         let far = !(*inverted / FAR..=*inverted * FAR).contains(&damping);
-        if (far || *uses <= 3 || uses.is_multiple_of(*every)) && factors.invert(damping.sqrt()).is_ok() {
+        if (far || *uses <= FIRST || uses.is_multiple_of(*every)) && factors.invert(damping.sqrt()).is_ok() {
             *inverted = damping;
         }
     }

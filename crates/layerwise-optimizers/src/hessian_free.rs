@@ -2,8 +2,9 @@
 //!
 //! Source: Martens (2010), "Deep learning via Hessian-free optimization": λ by the rule of Levenberg and Marquardt (section 4.1),
 //! the end of the conjugate gradients by relative progress (4.4), their start from the last solution (4.5), and their best
-//! iterate by going back (4.6), only where the model is wrong about the last one. The preconditioner (4.7) is that of the curvature, [`Curvature::precondition`]. Batches, with curvature
-//! on a part of their rows: Kiros (2013), "Training neural networks with stochastic Hessian-free optimization".
+//! iterate by going back (4.6), only where the model is wrong about the last one. The preconditioner (4.7) is that of the curvature,
+//! [`Curvature::precondition`]. Batches, with curvature on a part of their rows: Kiros (2013), "Training neural networks with
+//! stochastic Hessian-free optimization".
 
 use layerwise_core::{Curvature, End, Minimized, Objective, SolverError, Stop};
 use layerwise_tensor::orthogonal::dot;

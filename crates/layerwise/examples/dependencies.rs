@@ -283,8 +283,8 @@ fn table(rows: &[Row]) -> String {
     for method in &METHODS {
         let _ = writeln!(text, "- **{}**: {}; at most {} updates.", method.name, method.words, method.updates);
     }
-    text += "\nThe paper lets runs go on for 5,000,000 updates; there plain and clipped descent fail beyond about 20 steps. Here 20,000 updates are few: on addition plain descent is \
-    still on its way at T = 10, so that its failures there say nothing about length. A cell counts the runs that are done. \
+    text += "\nThe paper lets runs go on for 5,000,000 updates; there plain and clipped descent fail beyond about 20 steps. Here 20,000 updates are few: on addition descent that is \
+    clipped is still on its way at T = 10, so that its failures there say nothing about length. A cell counts the runs that are done. \
     The forget bias of the LSTM was chosen after the first seed of addition at T = 100 had failed with 1 (and rate 0.005).\n";
     for problem in PROBLEMS {
         let _ = write!(text, "\n## {}\n\nRuns that succeeded, median of their updates", capital(problem));

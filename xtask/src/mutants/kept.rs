@@ -11,7 +11,7 @@ use super::results::{Fate, Mutant, summary};
 use crate::Trouble;
 
 /// What is known of a file.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Known {
     /// The name of its code, from [`super::tree::fingerprint`].
     pub code: String,

@@ -308,7 +308,7 @@ fn conjugate_gradients_end_when_the_last_tenth_brought_little() {
     // Two halves: the risk, and its curvature.
     let mut problem = Problem { n, f: Box::new(f), product: Box::new(|_, v| v.to_vec()), near: None };
     let curvature = Problem { n, f: Box::new(|_| (0.0, Vec::new())), product: Box::new(product), near: None };
-    let mut state = HessianFree { damping, products: 1000, adapt: 0.999, ..HessianFree::default() }.start::<f64>(n);
+    let mut state = HessianFree { damping, products: 1000, adapt: 0.999 }.start::<f64>(n);
     let (mut theta, mut d, mut longest) = (vec![0.0; n], vec![0.0; n], 0);
     for step in 0..4 {
         let (_, g) = (problem.f)(&theta);
@@ -339,7 +339,7 @@ fn a_warm_start_is_given_ten_iterations_beyond_its_first() {
     };
     let mut problem = Problem { n, f: Box::new(f), product: Box::new(|_, v| v.to_vec()), near: None };
     let curvature = Problem { n, f: Box::new(f), product: Box::new(product), near: None };
-    let mut state = HessianFree { damping, products: 1000, adapt: 0.999, ..HessianFree::default() }.start::<f64>(n);
+    let mut state = HessianFree { damping, products: 1000, adapt: 0.999 }.start::<f64>(n);
     let (mut theta, mut d, mut seen) = (vec![0.0; n], vec![0.0; n], Vec::new());
     for step in 0..2 {
         d.iter_mut().for_each(|d| *d *= 0.95);
